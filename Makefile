@@ -1,0 +1,71 @@
+# Everything here needs only Python ≥ 3.11, git and make. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+export UV_NO_CONFIG := 1
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@printf "  make %-18s %s\n" "bench-NAME" "Measure: extract REPO=path, transform (last line: figures as JSON)"
+
+setup: $(READY) ## Install what the project needs into .venv
+
+$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gitmart needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": run make PYTHON=python3.x")'
+	@test -x $(BIN)/python || { rm -rf .venv && $(PYTHON) -m venv .venv; }
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## Analytics of a repository on this machine (REPO=url-or-path; default: this one)
+	@$(BIN)/gitmart local demo --state .gitmart $(if $(REPO),--repo '$(REPO)')
+
+test: $(READY) ## Run all tests
+	@$(BIN)/pytest
+
+test-fast: $(READY) ## Run the tests that need no more than a few seconds each
+	@$(BIN)/pytest -m "not slow"
+
+lint: $(READY) ## Check style, types, imports, SQL and generated files
+	@$(BIN)/ruff format --check --quiet . || { echo "make fix formats the files"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/sqlfluff lint dbt
+	@$(MAKE) --no-print-directory verify
+
+fix: $(READY) ## Format and repair what can be repaired by itself
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/sqlfluff fix --quiet dbt
+
+generate: $(READY) ## Write the files that are made from code
+	@$(BIN)/python -m gitmart.resources.generate crds
+
+verify: $(READY) ## Fail if a generated file is stale
+	@$(BIN)/python -m gitmart.resources.generate --check crds
+
+docs: $(READY) ## Check that every relative link of the documentation leads somewhere
+	@$(BIN)/python docs/check_links.py
+
+lock: $(READY) ## Resolve the dependencies anew
+	@$(BIN)/uv pip compile $(LOCK) --extra local --group dev pyproject.toml -o requirements/dev.txt
+	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/runtime.txt
+	@grep -oE '^uv==[^ ]+' requirements/dev.txt | $(BIN)/uv pip compile $(LOCK) - -o requirements/uv.txt
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+bench-%: $(READY)
+	@$(BIN)/python bench/$(subst -,_,$*).py $(if $(REPO),--repo '$(REPO)')
+
+campaign-%: $(READY)
+	@$(BIN)/python tests/campaigns/$(subst -,_,$*).py
+
+clean: ## Remove what make has made, the state of the demo too
+	@test ! -x $(BIN)/gitmart || test ! -d .gitmart || $(BIN)/gitmart local reset --yes --state .gitmart
+	@rm -rf .venv .gitmart .cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo test test-fast lint fix generate verify docs lock clean

@@ -1,0 +1,83 @@
+"""
+How a worker's run can end: one word, one exit code, one answer to "try again by itself?".
+
+The exit code is what Kubernetes sees (`podFailurePolicy`), the word is what people see in status and
+on the screen. Codes follow BSD's sysexits(3) where it has one. Codes of 128 and more are left to
+signals, 1 and 2 to the interpreter, so that a code of this table never means anything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """The result of one run of `gitmart extract`, `transform` or `migrate`."""
+
+    SUCCEEDED = "Succeeded"
+    SKIPPED = "Skipped"
+    BUG = "Bug"
+    INVALID_INPUT = "InvalidInput"
+    AUTHENTICATION_FAILED = "AuthenticationFailed"
+    NOT_FOUND = "NotFound"
+    MOVED = "Moved"
+    HOST_UNREACHABLE = "HostUnreachable"
+    REPOSITORY_DAMAGED = "RepositoryDamaged"
+    TIMEOUT = "Timeout"
+    DISK_FULL = "DiskFull"
+    WAREHOUSE_UNREACHABLE = "WarehouseUnreachable"
+    WAREHOUSE_NOT_MIGRATED = "WarehouseNotMigrated"
+    LOCKED = "Locked"
+    CANCELLED = "Cancelled"
+    DATA_FAILED = "DataFailed"
+    PROJECT_ERROR = "ProjectError"
+    NOTHING_SELECTED = "NothingSelected"
+    SOURCES_STALE = "SourcesStale"
+
+    @property
+    def exit_code(self) -> int:
+        """The process exit status, 0 to 127."""
+        return MEANINGS[self].exit_code
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same run may succeed later without anybody editing anything."""
+        return MEANINGS[self].retryable
+
+    @property
+    def good(self) -> bool:
+        """Whether the run ended as wished (exit code 0)."""
+        return self.exit_code == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an outcome stands for. `summary` is the sentence of the documentation."""
+
+    exit_code: int
+    retryable: bool
+    summary: str
+
+
+MEANINGS = {
+    Outcome.SUCCEEDED: Meaning(0, False, "The run did all it was asked to do."),
+    Outcome.SKIPPED: Meaning(0, False, "Another run held the target for longer than lockTimeout; nothing was done."),
+    Outcome.INVALID_INPUT: Meaning(64, False, "An option, a URL or a setting is wrong; the message names it."),
+    Outcome.REPOSITORY_DAMAGED: Meaning(65, False, "git cannot read the history: objects are missing, corrupt or cut off (shallow)."),
+    Outcome.NOT_FOUND: Meaning(66, True, "The host answered that there is no such repository."),
+    Outcome.MOVED: Meaning(67, False, "The host redirects to another address; gitmart does not follow redirects."),
+    Outcome.HOST_UNREACHABLE: Meaning(68, True, "The git host could not be resolved or reached."),
+    Outcome.WAREHOUSE_UNREACHABLE: Meaning(69, True, "PostgreSQL could not be reached, or the connection broke."),
+    Outcome.BUG: Meaning(70, False, "gitmart itself failed; the traceback is in the log."),
+    Outcome.TIMEOUT: Meaning(72, True, "The run took longer than its timeout."),
+    Outcome.DISK_FULL: Meaning(74, True, "No space left, for the clone or in PostgreSQL; the message says which."),
+    Outcome.LOCKED: Meaning(75, True, "Another run of the same repository holds its lock."),
+    Outcome.AUTHENTICATION_FAILED: Meaning(77, True, "The git host or PostgreSQL refused the credentials."),
+    Outcome.WAREHOUSE_NOT_MIGRATED: Meaning(78, True, "The warehouse lacks the tables of this version: run `gitmart migrate`."),
+    Outcome.CANCELLED: Meaning(80, True, "The run was asked to stop (SIGTERM or SIGINT) and did."),
+    Outcome.DATA_FAILED: Meaning(81, False, "dbt ran; a model or a test of severity error failed."),
+    Outcome.PROJECT_ERROR: Meaning(82, False, "The dbt project does not parse or compile."),
+    Outcome.NOTHING_SELECTED: Meaning(83, False, "The selection matches no node of the dbt project."),
+    Outcome.SOURCES_STALE: Meaning(84, True, "A source is older than its freshness limit and the run was told to stop there."),
+}  # fmt: skip

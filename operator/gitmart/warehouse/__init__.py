@@ -1,0 +1,1 @@
+"""The PostgreSQL side that workers share: connections, migrations, roles, locks, COPY."""

@@ -1,0 +1,79 @@
+"""
+Connections of the workers.
+
+A connection URL is a secret: it is read from the environment or from a file that the kubelet mounted,
+never from an argument, and it never stands in a message.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from gitmart.warehouse.errors import SettingError, classify
+
+URL_VARIABLE = "GITMART_WAREHOUSE_URL"
+FILE_VARIABLE = "GITMART_WAREHOUSE_URL_FILE"
+
+# What every session of a worker asks of the server:
+# - client_connection_check_interval: a statement whose client was killed ends within 2 s instead of
+#   running to its natural end (Linux servers since PostgreSQL 14);
+# - idle_in_transaction_session_timeout: a client that hangs does not hold locks for ever;
+# - timezone and datestyle: what the server's administrator set changes no number.
+SESSION_OPTIONS = {
+    "client_connection_check_interval": "2s",
+    "idle_in_transaction_session_timeout": "30min",
+    "timezone": "UTC",
+    "datestyle": "ISO",
+}
+
+
+def warehouse_url(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the connection URL from GITMART_WAREHOUSE_URL or GITMART_WAREHOUSE_URL_FILE; raise SettingError."""
+    url = environment.get(URL_VARIABLE, "")
+    source = URL_VARIABLE
+    if not url and (path := environment.get(FILE_VARIABLE)):
+        source = f"the file named by {FILE_VARIABLE} ({path})"
+        try:
+            url = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingError(f"{source} cannot be read: {error.strerror}") from None
+    if not url:
+        raise SettingError(
+            f"no warehouse given: set {URL_VARIABLE}, or {FILE_VARIABLE} to a file that holds it, "
+            "to a URL such as postgresql://user:password@host:5432/database"
+        )
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:  # its text may hold the password
+        raise SettingError(
+            f"{source} is not a connection URL: write postgresql://user:password@host:5432/database"
+        ) from None
+    return url
+
+
+def session_options(extra: Mapping[str, str] = {}) -> str:
+    """Return the `options` of libpq that set SESSION_OPTIONS and `extra` for a session."""
+    return " ".join(f"-c {name}={value}" for name, value in {**SESSION_OPTIONS, **extra}.items())
+
+
+def connect(
+    url: str, *, application_name: str, autocommit: bool = False, extra: Mapping[str, str] = {}
+) -> psycopg.Connection[tuple[object, ...]]:
+    """Open a session that behaves the same on every server; raise UnreachableError, RefusedError or SettingError."""
+    given = conninfo_to_dict(url)
+    try:
+        conninfo = make_conninfo(
+            url,
+            connect_timeout=given.get("connect_timeout", 10),
+            application_name=application_name,
+            keepalives_idle=given.get("keepalives_idle", 30),
+            options=f"{given.get('options', '')} {session_options(extra)}".strip(),
+        )
+        return psycopg.connect(conninfo, autocommit=autocommit)
+    except psycopg.Error as error:
+        raise classify(error) or error from None

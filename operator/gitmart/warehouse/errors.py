@@ -1,0 +1,82 @@
+"""
+Errors of the warehouse, each with the outcome that a worker ends with.
+
+WarehouseError
+├── UnreachableError      PostgreSQL does not answer, or went away
+├── RefusedError          it refuses the credentials or the role
+├── NotMigratedError      its tables are of another version
+├── FullError             no space left on its disk
+└── SettingError          the connection's settings are wrong
+"""
+
+from __future__ import annotations
+
+import psycopg
+
+from gitmart.contract.outcomes import Outcome
+
+
+class WarehouseError(Exception):
+    """Something about the warehouse ends the run; `outcome` says as what."""
+
+    outcome = Outcome.BUG
+
+
+class UnreachableError(WarehouseError):
+    """PostgreSQL does not answer, or the connection broke."""
+
+    outcome = Outcome.WAREHOUSE_UNREACHABLE
+
+
+class RefusedError(WarehouseError):
+    """PostgreSQL refuses the password, the role or the database."""
+
+    outcome = Outcome.AUTHENTICATION_FAILED
+
+
+class NotMigratedError(WarehouseError):
+    """The tables are not those of this version."""
+
+    outcome = Outcome.WAREHOUSE_NOT_MIGRATED
+
+
+class FullError(WarehouseError):
+    """PostgreSQL's disk is full."""
+
+    outcome = Outcome.DISK_FULL
+
+
+class SettingError(WarehouseError):
+    """The connection URL is missing or is none."""
+
+    outcome = Outcome.INVALID_INPUT
+
+
+# SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_BY_SQLSTATE: dict[str, type[WarehouseError]] = {
+    "28": RefusedError,  # invalid authorization specification
+    "3D": RefusedError,  # invalid catalog name: no such database
+    "42501": RefusedError,  # insufficient privilege
+    "42P01": NotMigratedError,  # undefined table
+    "42703": NotMigratedError,  # undefined column
+    "53100": FullError,  # disk full
+    "53": UnreachableError,  # out of memory, too many connections
+    "57P": UnreachableError,  # shut down, starting up, terminated by an administrator
+    "08": UnreachableError,  # connection exception
+    "58": UnreachableError,  # I/O error of the server
+}
+
+
+def classify(error: psycopg.Error) -> WarehouseError | None:
+    """Return the error a person can act on, or None when the error is ours (a bug)."""
+    state = error.sqlstate or ""
+    text = str(error).strip() or type(error).__name__
+    for length in (5, 3, 2):
+        if (kind := _BY_SQLSTATE.get(state[:length])) is not None:
+            return kind(f"PostgreSQL: {text}")
+    # libpq reports what happened to a connection by text alone, without an SQLSTATE.
+    if not state and isinstance(error, psycopg.OperationalError):
+        if "password authentication failed" in text or "no password supplied" in text:
+            return RefusedError(f"PostgreSQL: {text}")
+        return UnreachableError(f"PostgreSQL: {text}")
+    return None

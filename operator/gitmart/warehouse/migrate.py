@@ -1,0 +1,52 @@
+"""`gitmart migrate`: bring a warehouse to the revision of this version. Safe to start twice at once."""
+
+from __future__ import annotations
+
+import logging
+
+import psycopg
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+
+from gitmart.warehouse.connections import connect
+from gitmart.warehouse.errors import classify
+from gitmart.warehouse.locks import MIGRATION_LOCK, session_lock
+from gitmart.warehouse.revision import MIGRATIONS, needed_revision
+from gitmart.warehouse.roles import ensure_roles
+
+log = logging.getLogger(__name__)
+
+
+def migrate(url: str, revision: str = "head") -> str:
+    """
+    Upgrade to `revision` (default: the newest) and return the revision the warehouse is at then.
+
+    Two at once: the second waits for the first and finds nothing left to do. Each revision is a
+    transaction of its own, so a killed migration leaves whole revisions. Raise WarehouseError.
+    """
+    with connect(url, application_name="gitmart-migrate", autocommit=True) as holder:
+        try:
+            with session_lock(holder, MIGRATION_LOCK):
+                ensure_roles(holder)
+                _upgrade(url, revision)
+        except psycopg.Error as error:
+            raise classify(error) or error from None
+        except sqlalchemy.exc.DBAPIError as error:
+            known = classify(error.orig) if isinstance(error.orig, psycopg.Error) else None
+            raise known or error from None
+    log.info("warehouse migrated", extra={"revision": needed_revision() if revision == "head" else revision})
+    return needed_revision() if revision == "head" else revision
+
+
+def _upgrade(url: str, revision: str) -> None:
+    def open_connection() -> psycopg.Connection[tuple[object, ...]]:
+        return connect(url, application_name="gitmart-migrate", extra={"search_path": "public"})
+
+    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=open_connection, poolclass=sqlalchemy.NullPool)
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect() as connection:
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, revision)
+        connection.commit()
