@@ -1,0 +1,136 @@
+"""The kind `DbtSchedule`: when the dbt project turns raw tables into analytics."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from gitmart.resources.base import (
+    Conditions,
+    Count,
+    Model,
+    ObservedGeneration,
+    Resource,
+    Rule,
+    ShortText,
+    Status,
+    Time,
+    WarehouseRef,
+    matching,
+)
+from gitmart.resources.columns import AGE, MESSAGE, READY, PrinterColumn
+from gitmart.resources.duration import DurationBetween
+from gitmart.resources.quantity import TransformationResources
+from gitmart.resources.schedule import Cron, TimeZone
+
+# One selector of dbt's node selection syntax: no space, and no leading dash that would make it an option.
+Selector = Annotated[
+    str,
+    Field(min_length=1, max_length=256),
+    matching(
+        r"^[!-,.-~][!-~]*$",
+        "must be one dbt selector such as tag:daily or +fct_commits: no space (one per element), no - in front",
+    ),
+]
+Selectors = Annotated[list[Selector], Field(max_length=64)]
+HistoryLimit = Annotated[int, Field(ge=1, le=100)]
+
+
+class DbtScheduleSpec(Model):
+    """What is wanted."""
+
+    rules: ClassVar = (
+        Rule["DbtScheduleSpec"](
+            "lockTimeout must be less than timeout, or a run would be stopped while it waits",
+            "duration(self.lockTimeout) < duration(self.timeout)",
+            lambda spec: spec.lock_timeout < spec.timeout,
+        ),
+    )
+
+    schedule: Cron = Field(description="When to run dbt, as five cron fields, such as '0 */6 * * *'.")
+    time_zone: TimeZone = Field(default="Etc/UTC", description="Time zone of the schedule, such as Europe/Berlin.")
+    suspend: bool = Field(default=False, description="Start no run while true. A running one is left alone.")
+    concurrency_policy: Literal["Allow", "Forbid", "Replace"] = Field(
+        default="Forbid",
+        description="What happens when a run is due while another still runs: both run (the later one waits for the "
+        "target, at most lockTimeout), the new one is left out, or the old one is stopped.",
+    )
+    starting_deadline_seconds: Annotated[int, Field(ge=10, le=31_536_000)] | None = Field(
+        default=None, description="How late, in seconds, a run may still start. Without it: however late."
+    )
+    successful_jobs_history_limit: HistoryLimit = Field(default=3, description="How many good runs are kept.")
+    failed_jobs_history_limit: HistoryLimit = Field(default=3, description="How many failed runs are kept.")
+    select: Selectors = Field(
+        default=[], description="What to build, in dbt's selection syntax, one selector per element. Empty means all."
+    )
+    exclude: Selectors = Field(default=[], description="What to leave out, in dbt's selection syntax.")
+    threads: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=4, description="How many models dbt builds at once; each takes a connection."
+    )
+    resources: TransformationResources = Field(
+        default=TransformationResources(), description="CPU and memory of a dbt run."
+    )
+    timeout: Annotated[timedelta, DurationBetween(timedelta(seconds=10), timedelta(days=7))] = Field(
+        default=timedelta(hours=1), description="How long one run may take before it is stopped."
+    )
+    lock_timeout: Annotated[timedelta, DurationBetween(timedelta(0), timedelta(days=1))] = Field(
+        default=timedelta(minutes=10),
+        description="How long a run waits for another run of the same target; after that it ends as Skipped.",
+    )
+    warehouse_ref: WarehouseRef = Field(default=WarehouseRef(), description="Which warehouse to write to.")
+
+
+class LastRun(Status):
+    """The latest dbt run that ended."""
+
+    job: Annotated[str, Field(max_length=253)] | None = Field(default=None, description="Name of its Job.")
+    started_at: Time = Field(description="When it started.")
+    finished_at: Time = Field(description="When it ended.")
+    outcome: ShortText = Field(description="How it ended, such as Succeeded or DataFailed.")
+    message: Annotated[str, Field(max_length=4096)] | None = Field(default=None, description="The outcome in words.")
+    duration: Annotated[timedelta, DurationBetween(timedelta(0), timedelta(days=365))] | None = Field(
+        default=None, description="How long it took, in whole seconds."
+    )
+    succeeded: Count | None = Field(default=None, description="Models and tests that were good.")
+    warned: Count | None = Field(default=None, description="Tests that warned.")
+    failed: Count | None = Field(default=None, description="Models and tests that failed.")
+    skipped: Count | None = Field(default=None, description="Models and tests left out because of a failure.")
+    invocation_id: ShortText | None = Field(default=None, description="dbt's own name of the run.")
+    dbt_version: ShortText | None = Field(default=None, description="Version of dbt that ran.")
+
+
+class DbtScheduleStatus(Status):
+    """What was found. Written by gitmart alone."""
+
+    observed_generation: ObservedGeneration = -1
+    last_schedule_time: Time | None = Field(default=None, description="When a run was last started.")
+    next_schedule_time: Time | None = Field(default=None, description="When the next run is due.")
+    last_successful_time: Time | None = Field(default=None, description="When a run last ended well.")
+    last_run: LastRun | None = Field(default=None, description="The latest run that ended.")
+    conditions: Conditions = Field(default_factory=list)
+
+
+class DbtSchedule(Resource):
+    """When the dbt project turns raw tables into analytics."""
+
+    kind: Literal["DbtSchedule"] = "DbtSchedule"
+    spec: DbtScheduleSpec = Field(description="What is wanted.")
+    status: DbtScheduleStatus = Field(
+        default=DbtScheduleStatus(), description="What was found. Written by gitmart alone."
+    )
+
+
+PRINTER_COLUMNS = (
+    PrinterColumn("Schedule", ".spec.schedule"),
+    PrinterColumn("Time Zone", ".spec.timeZone"),
+    PrinterColumn("Suspend", ".spec.suspend", "boolean"),
+    READY,
+    PrinterColumn("Last Run", ".status.lastRun.outcome"),
+    PrinterColumn("Last Schedule", ".status.lastScheduleTime", "date"),
+    PrinterColumn("Next", ".status.nextScheduleTime"),
+    AGE,
+    PrinterColumn("Last Success", ".status.lastSuccessfulTime", "date", priority=1),
+    MESSAGE,
+)

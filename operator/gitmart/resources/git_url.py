@@ -1,0 +1,59 @@
+"""The address of a repository as a field: parsed by the contract, told to the API server in CEL."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from gitmart.contract.repository_url import NETWORK_RULES, URL_LIMIT, RepositoryUrl, UrlRule, parse_repository_url
+from gitmart.resources.base import CEL_KEY, cel_matches
+
+UNCHANGEABLE = "cannot be changed: delete this Repository and create another for the other address"
+
+
+def _parse(value: object, info: ValidationInfo) -> RepositoryUrl:
+    if isinstance(value, RepositoryUrl):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be a text such as https://host/group/name.git")  # noqa: TRY004 pydantic wants ValueError
+    return parse_repository_url(value, allow_file=bool(info.context and info.context.get("allow_file_urls")))
+
+
+def _schema_entry(rule: UrlRule) -> dict[str, str]:
+    return {"rule": f"{'!' if rule.forbidden else ''}{cel_matches(rule.pattern)}", "message": rule.message}
+
+
+class _UrlField:
+    """
+    Makes a RepositoryUrl a field.
+
+    The schema has no `pattern`: the API server repeats the value that misses one, and it may hold a password.
+    Of a failed CEL rule it repeats only the type.
+    """
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            _parse,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                str, return_schema=core_schema.str_schema(), when_used="json"
+            ),
+        )
+
+    @staticmethod
+    def __get_pydantic_json_schema__(core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": URL_LIMIT,
+            CEL_KEY: [
+                *(_schema_entry(rule) for rule in NETWORK_RULES),
+                {"rule": "self == oldSelf", "message": UNCHANGEABLE},
+            ],
+        }
+
+
+GitUrl = Annotated[RepositoryUrl, _UrlField]
