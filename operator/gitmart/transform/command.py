@@ -1,0 +1,43 @@
+"""The command line of `gitmart transform`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from gitmart.transform.report import Report
+from gitmart.transform.run import transform
+from gitmart.transform.settings import Settings, duration_option, threads_option
+from gitmart.transform.stopper import hold_signals
+from gitmart.warehouse.errors import SettingError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `gitmart transform`."""
+    some, any_length = duration_option(timedelta(seconds=1)), duration_option(timedelta(0))
+    add = parser.add_argument
+    add("--select", action="append", default=[], metavar="S", help="build these nodes (dbt's selection), repeatable")
+    add("--exclude", action="append", default=[], metavar="S", help="leave these nodes out, repeatable")
+    add("--threads", type=threads_option, default=4, metavar="N", help="nodes built at a time (default 4)")
+    add("--timeout", type=some, default="1h", metavar="DURATION", help="stop after this long (default 1h)")
+    add(
+        "--lock-timeout", type=any_length, default="10m", metavar="DURATION",
+        help="wait this long for another run into the same schema, then end as Skipped (default 10m)",
+    )  # fmt: skip
+    add("--full-refresh", action="store_true", help="rebuild incremental models from nothing")
+    add("--project-dir", type=Path, metavar="DIR", help="the dbt project (default: gitmart's own)")
+    add("--work-dir", type=Path, metavar="DIR", help="keep dbt's artifacts and parsed project here (default: nowhere)")
+    add("--result-file", type=Path, metavar="PATH", help="write the result here, a JSON object of at most 4096 bytes")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Transform, tell how it went on stderr and in the result file, and return the outcome's exit code."""
+    hold_signals()
+    report = Report(arguments.result_file)
+    try:
+        settings = Settings.of(arguments, os.environ)
+    except SettingError as error:
+        return report.end(error.outcome, str(error))
+    return transform(settings, report)

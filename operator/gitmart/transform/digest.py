@@ -1,0 +1,90 @@
+"""dbt's results in the words of our own: counts, the slowest, what failed, how old the sources are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+# What dbt says of a node, in the word under which we count it. A no-op (an exposure) counts in total only.
+COUNTED_AS = {
+    "success": "success",
+    "pass": "pass",
+    "warn": "warn",
+    "fail": "fail",
+    "error": "error",
+    "runtime error": "error",
+    "partial success": "error",
+    "skipped": "skipped",
+}
+FAILED = ("error", "fail")
+_WORDS = ("success", "pass", "warn", "fail", "error", "skipped")
+
+
+def count(statuses: Iterable[str]) -> dict[str, int]:
+    """Return how many nodes ended with each word, and `total`."""
+    seen = list(statuses)
+    tally = Counter(COUNTED_AS.get(status, "") for status in seen)
+    return {"total": len(seen), **{word: tally[word] for word in _WORDS}}
+
+
+def build_facts(result: Any) -> dict[str, object]:
+    """Return the facts of a `RunExecutionResult`."""
+    nodes = [item for item in result.results if item.node.resource_type != "operation"]
+    slowest = sorted(nodes, key=lambda item: item.execution_time, reverse=True)[:5]
+    failed = sorted(
+        (item for item in nodes if COUNTED_AS.get(_status(item)) in FAILED),
+        key=lambda item: (COUNTED_AS[_status(item)] != "error", item.node.name),
+    )
+    return {
+        "counts": count(_status(item) for item in nodes),
+        "elapsedSeconds": round(result.elapsed_time, 3),
+        "slowest": [{"name": _name(item), "seconds": round(item.execution_time, 3)} for item in slowest],
+        "failures": [_failure(item) for item in failed[:10]],
+    }
+
+
+def source_facts(result: Any) -> list[dict[str, object]]:
+    """Return a row for each source of a `FreshnessResult`, the stalest first. A source without data has no date."""
+    order = ("runtime error", "error", "warn", "pass")
+    rows = [_source(item) for item in result.results]
+    return sorted(rows, key=lambda row: (order.index(str(row["status"])), str(row["name"])))
+
+
+def _source(item: Any) -> dict[str, object]:
+    row: dict[str, object] = {
+        "name": f"{item.node.source_name}.{item.node.name}",
+        "status": _status(item),
+        "maxLoadedAt": None,
+        "ageSeconds": None,
+    }
+    loaded = getattr(item, "max_loaded_at", None)
+    if loaded is not None and loaded.year > 1:  # dbt's word for "nothing loaded yet" is the year 1
+        row["maxLoadedAt"] = _utc(loaded).isoformat(timespec="seconds")
+        row["ageSeconds"] = round(item.age)
+    elif item.message:
+        row["message"] = _sentence(item.message)
+    return row
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _failure(item: Any) -> dict[str, object]:
+    message = _sentence(item.message or "")
+    return {"name": _name(item), "status": _status(item), "failures": item.failures, "message": message}
+
+
+def _sentence(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= 200 else f"{words[:199]}…"
+
+
+def _name(item: Any) -> str:
+    return str(item.node.name)[:120]
+
+
+def _status(item: Any) -> str:
+    return str(getattr(item.status, "value", item.status))
