@@ -1,0 +1,28 @@
+{# The calendar day of an instant in UTC, NULL for NULL. #}
+{% macro utc_day(instant) %}
+    {{- return(adapter.dispatch('utc_day', 'gitmart')(instant)) -}}
+{% endmacro %}
+
+{% macro default__utc_day(instant) -%}
+    cast({{ instant }} as date)
+{%- endmacro %}
+
+{% macro postgres__utc_day(instant) -%}
+    cast({{ instant }} at time zone 'UTC' as date)
+{%- endmacro %}
+
+
+{# The first day of the day, week (from Monday) or month a day lies in. #}
+{% macro first_day_of(granularity, day) -%}
+    {%- if granularity == 'day' -%}
+        {{ day }}
+    {%- else -%}
+        cast({{ dbt.date_trunc(granularity, 'cast(' ~ day ~ ' as timestamp)') }} as date)
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The day of the build in UTC; `days` earlier if given. #}
+{% macro build_day(days=0) -%}
+    cast('{{ (run_started_at - modules.datetime.timedelta(days=days)).strftime("%Y-%m-%d") }}' as date)
+{%- endmacro %}

@@ -1,0 +1,28 @@
+{#
+    A post-hook of fct_commits: delete the commits that vanished from their repository.
+
+    A removal counts for a row of an earlier run only: a commit that came back has a later one. So the
+    statement needs no watermark and may be repeated.
+#}
+{% macro delete_vanished_commits() -%}
+    delete from {{ this }}
+    where exists (
+        select 1 from {{ ref('stg_removed_commits') }} as removed
+        where
+            removed.repository_id = {{ this }}.repository_id
+            and removed.commit_hash = {{ this }}.commit_hash
+            and removed.removed_run > {{ this }}.changed_run
+    )
+{%- endmacro %}
+
+
+{# A post-hook of fct_daily_commits: delete the days that have no commit any more. #}
+{% macro delete_vanished_days() -%}
+    delete from {{ this }}
+    where not exists (
+        select 1 from {{ ref('fct_commits') }} as commits
+        where
+            commits.repository_id = {{ this }}.repository_id
+            and commits.commit_day = {{ this }}.commit_day
+    )
+{%- endmacro %}

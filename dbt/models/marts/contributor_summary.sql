@@ -1,0 +1,72 @@
+with contributors as (
+    select * from {{ ref('dim_contributor') }}
+),
+
+metrics as (
+    select * from {{ ref('int_contributor_metrics') }}
+),
+
+days as (
+    select * from {{ ref('fct_daily_commits') }}
+),
+
+totals as (
+    select
+        contributor_id,
+        cast(sum(case when commits > 0 then 1 else 0 end) as bigint) as repositories,
+        cast(sum(commits) as bigint) as commits,
+        cast(sum(merges) as bigint) as merges,
+        cast(sum(lines_added) as bigint) as lines_added,
+        cast(sum(lines_deleted) as bigint) as lines_deleted,
+        min(first_commit_at) as first_commit_at,
+        max(last_commit_at) as last_commit_at,
+        cast(sum(commits_last_30_days) as bigint) as commits_last_30_days,
+        cast(sum(commits_last_90_days) as bigint) as commits_last_90_days,
+        cast(sum(all_refs_commits) as bigint) as all_refs_commits
+    from metrics
+    group by contributor_id
+),
+
+-- A day on which somebody worked in two repositories is one day.
+days_of_people as (
+    select
+        contributor_id,
+        commit_day
+    from days
+    where commits > 0
+    group by contributor_id, commit_day
+),
+
+active_days as (
+    select
+        contributor_id,
+        cast(count(*) as bigint) as active_days
+    from days_of_people
+    group by contributor_id
+)
+
+select
+    contributors.contributor_id,
+    contributors.contributor_name,
+    contributors.email,
+    contributors.username,
+    contributors.contributor_kind,
+    contributors.identities,
+    row_number() over (
+        order by totals.commits desc, totals.all_refs_commits desc, contributors.contributor_id
+    ) as commit_rank,
+    totals.repositories,
+    totals.commits,
+    totals.merges,
+    totals.lines_added,
+    totals.lines_deleted,
+    coalesce(active_days.active_days, 0) as active_days,
+    totals.first_commit_at,
+    totals.last_commit_at,
+    totals.commits_last_30_days,
+    totals.commits_last_90_days,
+    totals.all_refs_commits,
+    {{ build_day() }} as summarized_on
+from contributors
+inner join totals on contributors.contributor_id = totals.contributor_id
+left join active_days on contributors.contributor_id = active_days.contributor_id

@@ -1,0 +1,31 @@
+with series as (
+    select * from {{ ref('int_time_series') }}
+)
+
+select
+    repository_id,
+    granularity,
+    period_start,
+    commits,
+    merges,
+    lines_added,
+    lines_deleted,
+    files_changed,
+    contributors,
+    new_contributors,
+    returning_contributors,
+    cast(
+        sum(commits) over (
+            partition by repository_id, granularity order by period_start
+            rows between unbounded preceding and current row
+        ) as bigint
+    ) as commits_to_date,
+    cast(
+        sum(new_contributors) over (
+            partition by repository_id, granularity order by period_start
+            rows between unbounded preceding and current row
+        ) as bigint
+    ) as contributors_to_date,
+    all_refs_commits,
+    all_refs_contributors
+from series

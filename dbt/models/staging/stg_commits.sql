@@ -1,0 +1,21 @@
+-- Only fct_commits reads this view: whatever else counts commits reads fct_commits, so that one build
+-- sees one state of the raw tables.
+with commits as (
+    select * from {{ source('raw', 'commits') }}
+)
+
+select
+    repository_id,
+    commit_hash,
+    contributor_id as author_id,
+    committer_id,
+    commit_date,
+    committed_at,
+    created_at as extracted_at,
+    parent_count > 1 as is_merge,
+    in_default_branch,
+    lines_added,
+    lines_deleted,
+    files_changed,
+    changed_run
+from commits
