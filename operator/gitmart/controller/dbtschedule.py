@@ -1,0 +1,141 @@
+"""
+What a DbtSchedule's status says. Every function returns a new status.
+
+`Ready` is about the schedule: accepted and in place. How runs went is `LastRunSucceeded` and `SourcesFresh`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from gitmart.controller import conditions
+from gitmart.controller.conditions import Situation, State, Verdict
+from gitmart.controller.runs import Run, verdict_of
+from gitmart.resources.base import Condition
+from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus, LastRun
+
+CONFLICT = "TargetConflict"
+LAST_RUN_SUCCEEDED = "LastRunSucceeded"
+SOURCES_FRESH = "SourcesFresh"
+
+
+def accepted(schedule: DbtSchedule, message: str, now: datetime) -> DbtScheduleStatus:
+    """Return the status of a schedule that is in place; `message` says who runs it."""
+    return _updated(schedule, Verdict(Situation.GOOD, "Accepted", message), now)
+
+
+def suspended(schedule: DbtSchedule, now: datetime) -> DbtScheduleStatus:
+    """Return the status while spec.suspend is true."""
+    return _updated(schedule, Verdict(Situation.ROUTINE, "Suspended", "spec.suspend is true: no run is started"), now)
+
+
+def conflicting(schedule: DbtSchedule, working: DbtSchedule, now: datetime) -> DbtScheduleStatus:
+    """Return the status of a schedule whose target another one, `working`, has already."""
+    name = f"{working.metadata.namespace}/{working.metadata.name}"
+    message = f"{name} is older and writes the same target of the same warehouse: delete one of the two"
+    return _updated(schedule, Verdict(Situation.STALLED, CONFLICT, message), now)
+
+
+def ended(schedule: DbtSchedule, run: Run, next_due: datetime | None = None) -> DbtScheduleStatus:
+    """Return the status after a run. `next_due` is when the next one comes, None when none will by itself."""
+    verdict = verdict_of(run)
+    good = verdict.situation is Situation.GOOD
+    generation, now = schedule.metadata.generation, run.finished_at
+    known: list[Condition] = list(schedule.status.conditions)
+    if verdict.situation is not Situation.ROUTINE:
+        known = conditions.put(known, LAST_RUN_SUCCEEDED, "True" if good else "False", verdict, generation, now)
+    freshness = _freshness(run)
+    if freshness is not None:
+        known = conditions.put(known, SOURCES_FRESH, freshness[0], freshness[1], generation, now)
+    return schedule.status.model_copy(
+        update={
+            "observed_generation": generation,
+            "last_schedule_time": run.started_at,
+            "next_schedule_time": next_due,
+            "last_successful_time": run.finished_at if good else schedule.status.last_successful_time,
+            "last_run": _last_run(run, verdict),
+            "conditions": known,
+        }
+    )
+
+
+def working_of(schedules: Iterable[DbtSchedule]) -> dict[tuple[str, str], DbtSchedule]:
+    """Return, by namespace and warehouse, the schedule that works: of several with one target the oldest."""
+    working: dict[tuple[str, str], DbtSchedule] = {}
+    for schedule in sorted(schedules, key=_age):
+        working.setdefault(target_of(schedule), schedule)
+    return working
+
+
+def target_of(schedule: DbtSchedule) -> tuple[str, str]:
+    """Return what two schedules must not share."""
+    return schedule.metadata.namespace, schedule.spec.warehouse_ref.name
+
+
+def _age(schedule: DbtSchedule) -> tuple[float, str, str]:
+    metadata = schedule.metadata
+    created = metadata.creation_timestamp.timestamp() if metadata.creation_timestamp else float("inf")
+    return created, metadata.namespace, metadata.name
+
+
+def _last_run(run: Run, verdict: Verdict) -> LastRun:
+    return LastRun(
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        outcome=verdict.reason,
+        message=verdict.message,
+        duration=run.duration,
+        succeeded=_count(run, "success", "pass"),
+        warned=_count(run, "warn"),
+        failed=_count(run, "fail", "error"),
+        skipped=_count(run, "skipped"),
+        invocation_id=run.text("invocationId"),
+        dbt_version=run.text("dbtVersion"),
+    )
+
+
+def _count(run: Run, *statuses: str) -> int | None:
+    """Return how many nodes ended in one of dbt's statuses, None when the run does not tell."""
+    counts = (run.result or {}).get("counts")
+    if not isinstance(counts, Mapping):
+        return None
+    return sum(value for status in statuses if isinstance(value := counts.get(status, 0), int))
+
+
+def _freshness(run: Run) -> tuple[State, Verdict] | None:
+    """Return what the run says of its sources: dbt's `error` is stale, `warn` is still fresh enough."""
+    told = (run.result or {}).get("sources")
+    sources = [source for source in told if isinstance(source, Mapping)] if isinstance(told, list) else []
+    if not sources:
+        return None
+    by_status: dict[str, list[str]] = {}
+    for source in sources:
+        by_status.setdefault(str(source.get("status")), []).append(str(source.get("name")))
+    if "error" in by_status:
+        return "False", _aside("Stale", f"older than the error limit: {_listed(by_status['error'])}")
+    if unknown := [name for status in by_status.keys() - {"pass", "warn"} for name in by_status[status]]:
+        return "Unknown", _aside("NotMeasured", f"freshness could not be measured: {_listed(sorted(unknown))}")
+    if "warn" in by_status:
+        return "True", _aside("Aging", f"older than the warning limit: {_listed(by_status['warn'])}")
+    return "True", _aside("Fresh", "every source is within its limits")
+
+
+def _aside(reason: str, message: str) -> Verdict:
+    return Verdict(Situation.ROUTINE, reason, message)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _updated(schedule: DbtSchedule, verdict: Verdict, now: datetime, **changes: Any) -> DbtScheduleStatus:
+    generation = schedule.metadata.generation
+    return schedule.status.model_copy(
+        update={
+            **changes,
+            "observed_generation": generation,
+            "conditions": conditions.judged(schedule.status.conditions, verdict, generation, now),
+        }
+    )

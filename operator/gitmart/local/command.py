@@ -1,0 +1,107 @@
+"""The command line of `gitmart local`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from io import TextIOWrapper
+from pathlib import Path
+
+from gitmart.local.exits import Exit, LocalError
+from gitmart.local.state import VARIABLE, State
+from gitmart.local.terminal import plain
+
+ROLES = ("read", "extract", "transform", "owner")
+KINDS = ("repositories", "repository", "repo", "dbtschedules", "dbtschedule", "dbts")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommands of `gitmart local`."""
+    commands = parser.add_subparsers(dest="local_command", metavar="COMMAND", required=True)
+
+    def command(name: str, action: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=f"gitmart local {name}: {summary}.")
+        added.add_argument(
+            "--state", type=Path, metavar="DIR",
+            help=f"where everything is kept (default: ${VARIABLE}, else ~/.local/state/gitmart)",
+        )  # fmt: skip
+        added.set_defaults(action=action)
+        return added
+
+    up = command("up", _up, "start the server, extract every Repository, run every DbtSchedule")
+    up.add_argument("--once", action="store_true", help="do it once and end (required: schedules are not followed yet)")
+    up.add_argument(
+        "-f", "--filename", action="append", default=[], metavar="FILE",
+        help="a manifest, a folder of them, or - for standard input; repeatable (default: what is known already)",
+    )  # fmt: skip
+    demo = command("demo", _demo, "extract one repository, run dbt, and show what came of it")
+    demo.add_argument("positional", nargs="?", metavar="REPO", help=argparse.SUPPRESS)
+    demo.add_argument("--repo", metavar="URL-OR-PATH", help="the repository (default: gitmart's own checkout)")
+    get = command("get", _get, "list resources as kubectl does")
+    get.add_argument("kind", choices=KINDS, metavar="KIND", help=" | ".join(KINDS))
+    get.add_argument("name", nargs="?", metavar="NAME", help="only this one")
+    get.add_argument("-o", "--output", choices=("table", "wide", "json", "yaml"), default="table", help="the form")
+    url = command("url", _url, "print a connection URL of the warehouse")
+    url.add_argument("--role", choices=ROLES, default="read", help="whose connection (default: read)")
+    command("down", _down, "stop the server; everything is kept")
+    reset = command("reset", _reset, "stop the server and delete everything")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the subcommand; print what is wrong on stderr and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 gets question marks, not a traceback
+    try:
+        code: int = arguments.action(arguments)
+    except LocalError as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(plain(f"gitmart local: {line}") + "\n")
+        return error.code
+    except KeyboardInterrupt:
+        sys.stderr.write("gitmart local: stopped\n")
+        return Exit.CANCELLED
+    return code
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    if not arguments.once:
+        raise LocalError("--once is required: this version runs everything once and does not follow schedules")
+    from gitmart.local.up import up_once
+
+    return up_once(State.at(arguments.state), arguments.filename)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.repo is not None and arguments.positional is not None:
+        raise LocalError("name the repository once: with --repo or after the command")
+    from gitmart.local.demo import demo
+
+    repo = arguments.repo if arguments.repo is not None else arguments.positional
+    return demo(State.at(arguments.state or Path(".gitmart")), repo)
+
+
+def _get(arguments: argparse.Namespace) -> int:
+    from gitmart.local.get import WORDS, get
+
+    return get(State.at(arguments.state), WORDS[arguments.kind], arguments.name, arguments.output)
+
+
+def _url(arguments: argparse.Namespace) -> int:
+    from gitmart.local.server import url
+
+    return url(State.at(arguments.state), f"gitmart_{arguments.role}")
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    from gitmart.local.server import down
+
+    return down(State.at(arguments.state))
+
+
+def _reset(arguments: argparse.Namespace) -> int:
+    from gitmart.local.server import reset
+
+    return reset(State.at(arguments.state), sure=arguments.yes)

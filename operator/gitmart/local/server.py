@@ -1,0 +1,56 @@
+"""`gitmart local url`, `down` and `reset`: the embedded server between two runs."""
+
+from __future__ import annotations
+
+import sys
+
+from gitmart.local.exits import Exit, LocalError, ServerError
+from gitmart.local.postgres import PostgresError
+from gitmart.local.state import State
+
+
+def url(state: State, role: str) -> Exit:
+    """Print the connection URL of a role; its password is in it. Raise LocalError."""
+    state.require()
+    if not state.server.running():
+        raise ServerError("the server is down: start it with `gitmart local up --once`")
+    sys.stdout.write(f"{state.server.url(role)}\n")
+    return Exit.ALL_WELL
+
+
+def down(state: State) -> Exit:
+    """Stop the server, if it runs. Raise LocalError."""
+    state.require()
+    with state.locked("gitmart local down"):
+        _stop(state)
+    return Exit.ALL_WELL
+
+
+def reset(state: State, *, sure: bool) -> Exit:
+    """Stop the server and delete everything, after asking unless we are sure. Raise LocalError."""
+    if not state.path.exists():
+        sys.stderr.write(f"{state.path} does not exist: there is nothing to delete\n")
+        return Exit.ALL_WELL
+    state.require()
+    if not sure:
+        _ask(state)
+    with state.locked("gitmart local reset"):
+        _stop(state)
+        state.delete()
+    return Exit.ALL_WELL
+
+
+def _ask(state: State) -> None:
+    if not sys.stdin.isatty():
+        raise LocalError(f"reset deletes everything in {state.path}: say --yes")
+    sys.stderr.write(f"Delete everything in {state.path}? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise LocalError("nothing was deleted")
+
+
+def _stop(state: State) -> None:
+    try:
+        state.server.stop()
+    except PostgresError as error:
+        raise ServerError(str(error)) from None

@@ -1,0 +1,148 @@
+"""`gitmart local up --once`: every Repository extracted, every DbtSchedule run, and what came of it told."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from gitmart.controller import dbtschedule, repository
+from gitmart.controller.conditions import READY
+from gitmart.local.exits import Exit, LocalError, ServerError
+from gitmart.local.jobs import Jobs
+from gitmart.local.objects import Objects, ResourceT
+from gitmart.local.postgres import PostgresError
+from gitmart.local.report import Ending, extraction_ending, say, tell, transformation_ending
+from gitmart.local.state import State
+from gitmart.local.workers import Cancelled
+from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
+from gitmart.resources.manifests import AnyResource, ManifestError, load_manifests
+from gitmart.resources.repository import Repository, RepositoryStatus
+
+SCHEDULE_MESSAGE = "run once by each `gitmart local up --once`"
+
+
+def up_once(state: State, files: Sequence[str]) -> Exit:
+    """
+    Load the manifests, start the server, run everything, and return how the command ends.
+
+    Without files, what the state folder knows is run again. Raise LocalError when nothing could be run.
+    """
+    wanted = _wanted(files)
+    if not files:
+        state.require()
+    state.prepare()
+    with interruptible(), state.locked("gitmart local up") as lock:
+        objects = Objects(state.folder("objects"))
+        now = datetime.now(UTC)
+        resources: list[AnyResource] = (
+            objects.apply(wanted, now) if files else [*objects.all(Repository), *objects.all(DbtSchedule)]
+        )
+        if not resources:
+            raise LocalError("there is nothing to run: name manifests with -f FILE")
+        _start_server(state)
+        jobs = Jobs(state, lock)
+        jobs.clear()
+        jobs.migrate()
+        return Visit(objects, jobs).all(resources)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: stop the worker and leave everything usable."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _wanted(files: Sequence[str]) -> list[AnyResource]:
+    try:
+        return load_manifests([file if file == "-" else Path(file) for file in files], allow_file_urls=True)
+    except ManifestError as error:
+        raise LocalError(str(error)) from None
+
+
+def _start_server(state: State) -> None:
+    try:
+        if not state.server.running():
+            say("starting PostgreSQL")
+        state.server.start()
+    except PostgresError as error:
+        raise ServerError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One pass over all resources. Status is stored after each step, so a crash loses none of it."""
+
+    objects: Objects
+    jobs: Jobs
+
+    def all(self, resources: Sequence[AnyResource]) -> Exit:
+        """Extract every Repository, then run every DbtSchedule; return whether all is well."""
+        # The oldest works, also when it is not among what was named this time.
+        addresses = repository.working_of(self.objects.all(Repository))
+        targets = dbtschedule.working_of(self.objects.all(DbtSchedule))
+        well = True
+        try:
+            for resource in resources:
+                if isinstance(resource, Repository):
+                    well &= tell(resource, self._repository(resource, addresses[resource.spec.url.key]))
+            for resource in resources:
+                if isinstance(resource, DbtSchedule):
+                    well &= tell(resource, self._schedule(resource, targets[dbtschedule.target_of(resource)]))
+        except Cancelled:
+            say("stopped: what was finished is kept; run the command again to go on")
+            return Exit.CANCELLED
+        return Exit.ALL_WELL if well else Exit.RESOURCES_FAILED
+
+    def _repository(self, resource: Repository, working: Repository) -> Ending:
+        now = datetime.now(UTC)
+        if resource.spec.suspend:
+            self._save(resource, repository.suspended(resource, now))
+            return Ending(True, "Suspended", "spec.suspend is true: skipped")
+        if working.metadata.uid != resource.metadata.uid:
+            resource = self._save(resource, repository.duplicate(resource, working, now))
+            return _stalled(resource)
+        resource = self._save(resource, repository.seen(resource, now))
+        resource = self._save(resource, repository.running(resource))
+        try:
+            run = self.jobs.extract(resource)
+        except Cancelled as cancelled:
+            self._save(resource, repository.ended(resource, cancelled.run))
+            raise
+        resource = self._save(resource, repository.ended(resource, run))
+        return extraction_ending(run, resource)
+
+    def _schedule(self, resource: DbtSchedule, working: DbtSchedule) -> Ending:
+        now = datetime.now(UTC)
+        if resource.spec.suspend:
+            self._save(resource, dbtschedule.suspended(resource, now))
+            return Ending(True, "Suspended", "spec.suspend is true: skipped")
+        if working.metadata.uid != resource.metadata.uid:
+            resource = self._save(resource, dbtschedule.conflicting(resource, working, now))
+            return _stalled(resource)
+        resource = self._save(resource, dbtschedule.accepted(resource, SCHEDULE_MESSAGE, now))
+        try:
+            run = self.jobs.transform(resource)
+        except Cancelled as cancelled:
+            self._save(resource, dbtschedule.ended(resource, cancelled.run))
+            raise
+        resource = self._save(resource, dbtschedule.ended(resource, run))
+        return transformation_ending(run, resource)
+
+    def _save(self, resource: ResourceT, status: RepositoryStatus | DbtScheduleStatus) -> ResourceT:
+        updated = cast(ResourceT, resource.model_copy(update={"status": status}))
+        self.objects.save(updated)
+        return updated
+
+
+def _stalled(resource: AnyResource) -> Ending:
+    ready = next(condition for condition in resource.status.conditions if condition.type == READY)
+    return Ending(False, ready.reason, ready.message)
