@@ -1,0 +1,51 @@
+"""The row of a repository: found or made, and the word of its state, in small transactions of their own."""
+
+from __future__ import annotations
+
+from gitmart.contract.repository_url import RepositoryUrl
+from gitmart.warehouse.locks import Connection
+
+
+def ensure_repository(connection: Connection, url: RepositoryUrl) -> int:
+    """Return the id of the repository's row, made if need be. Looked up first, so that no id is burnt."""
+    for _ in range(2):
+        row = connection.execute("select id, url from public.repositories where url_key = %s", [url.key]).fetchone()
+        if row is not None:
+            if row[1] != str(url):
+                connection.execute(
+                    "update public.repositories set url = %s, updated_at = now() where id = %s", [str(url), row[0]]
+                )
+            return int(str(row[0]))
+        connection.execute(
+            """insert into public.repositories (url, url_key, host, name) values (%s, %s, %s, %s)
+               on conflict (url_key) do nothing""",
+            [str(url), url.key, url.host or "localhost", url.name],
+        )
+    raise AssertionError("a row that was inserted cannot be found")
+
+
+def begin(connection: Connection, repository_id: int) -> tuple[str, str | None]:
+    """
+    Set the state to in_progress and return the state and message before.
+
+    Whoever calls this holds the repository's lock, so an in_progress found there is stale: its run died.
+    """
+    row = connection.execute(
+        """update public.repositories as r set state = 'in_progress', updated_at = now()
+           from (select id, state, state_message from public.repositories where id = %s) as before
+           where r.id = before.id returning before.state, before.state_message""",
+        [repository_id],
+    ).fetchone()
+    if row is None:
+        raise AssertionError(f"repository {repository_id} has no row")
+    if row[0] == "in_progress":
+        return "failed", "the run before ended without a word"
+    return str(row[0]), None if row[1] is None else str(row[1])
+
+
+def set_state(connection: Connection, repository_id: int, state: str, message: str | None) -> None:
+    """Write the state and why."""
+    connection.execute(
+        "update public.repositories set state = %s, state_message = %s, updated_at = now() where id = %s",
+        [state, message, repository_id],
+    )

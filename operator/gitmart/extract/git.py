@@ -1,0 +1,160 @@
+"""
+Running git on untrusted input: nothing of the machine's configuration, no hook, no shell, no prompt.
+
+GitPython handles the repository (making it, cloning with progress); statistics come from git's own
+plumbing in `source.py`, because GitPython takes ten times as long for them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from gitmart.extract.errors import DamagedError, GitError
+from gitmart.extract.settings import Settings
+
+CONFIGURATION = """\
+[core]
+	hooksPath = /dev/null
+	attributesFile = /dev/null
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[http]
+	followRedirects = false
+[init]
+	defaultBranch = main
+[advice]
+	detachedHead = false
+[protocol]
+	version = 2
+"""
+
+
+def hermetic_environment(settings: Settings) -> dict[str, str]:
+    """
+    Return the whole environment for git: what the system needs, and nothing that changes what git prints.
+
+    Writes the configuration file it names into the work folder. Proxy and certificate variables pass,
+    since they say how to reach the host, not what to read.
+    """
+    home = settings.work_dir / "home"
+    templates = home / "templates"
+    templates.mkdir(parents=True, exist_ok=True)
+    protocols = "https:ssh"
+    configuration = CONFIGURATION
+    if settings.url.scheme == "file":
+        protocols += ":file"
+        # The person who wrote file:///path wants this very folder read, whoever owns it.
+        configuration += '[safe]\n\tdirectory = "*"\n'
+    (home / "config").write_text(configuration, encoding="utf-8")
+    passed = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
+    proxies = [name for name in os.environ if name.lower() in {"https_proxy", "no_proxy", "all_proxy"}]
+    return {
+        **{name: os.environ[name] for name in (*passed, *proxies) if name in os.environ},
+        "HOME": str(home),
+        "LC_ALL": "C",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": str(home / "config"),
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TEMPLATE_DIR": str(templates),
+        "GIT_ALLOW_PROTOCOL": protocols,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "/bin/false",
+        "SSH_ASKPASS": "/bin/false",
+        "GIT_SSH_COMMAND": "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=20",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        # git would flush after every commit it prints into a pipe: fifteen times the reads.
+        "GIT_FLUSH": "0",
+    }
+
+
+class Git:
+    """A bare repository and the environment in which git reads it."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.environment = dict(environment)
+
+    def command(self, *words: str) -> list[str]:
+        """Return the argument list of a git command on this repository."""
+        return ["git", f"--git-dir={self.folder}", *words]
+
+    def run(self, *words: str, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
+        """Return what git prints; raise GitError on an exit code that is not accepted."""
+        done = subprocess.run(
+            self.command(*words), input=stdin, capture_output=True, env=self.environment, cwd=self.folder, check=False
+        )
+        if done.returncode not in accept:
+            raise GitError(f"git {words[0]}", done.stderr.decode(errors="replace"), done.returncode)
+        return done.stdout
+
+    def start(self, *words: str, stdin: int | None = subprocess.DEVNULL, stderr: int) -> subprocess.Popen[bytes]:
+        """Start git with its output in a pipe, unbuffered on our side; `stderr` is a file's descriptor."""
+        return subprocess.Popen(
+            self.command(*words),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            bufsize=0,
+            env=self.environment,
+            cwd=self.folder,
+        )
+
+    def pack_bytes(self) -> int:
+        """Return the bytes of all packs and loose objects: what the clone brought."""
+        return sum(file.stat().st_size for file in (self.folder / "objects").rglob("*") if file.is_file())
+
+
+def git_version(environment: Mapping[str, str]) -> str:
+    """Return git's version, such as 2.39.5: rename detection and counts may differ between versions."""
+    done = subprocess.run(["git", "--version"], capture_output=True, text=True, env=dict(environment), check=True)
+    return done.stdout.removeprefix("git version ").strip()
+
+
+def clone(settings: Settings, environment: Mapping[str, str], advance: Callable[[float, float], None]) -> Git:
+    """
+    Clone the repository bare into the work folder; branches and tags, all of their history.
+
+    `advance(done, total)` hears of the progress in objects. Raise GitError, or DamagedError when the
+    source is shallow, since every commit at its edge would seem to add the whole tree.
+    """
+    import git as gitpython  # 0.2 s of imports that a wrong option need not wait for
+
+    class Progress(gitpython.RemoteProgress):
+        def update(
+            self, op_code: int, cur_count: str | float, max_count: str | float | None = None, message: str = "",  # noqa: ARG002
+        ) -> None:
+            stage = op_code & self.OP_MASK
+            if stage == self.RECEIVING and max_count:
+                advance(float(cur_count), 2 * float(max_count))
+            elif stage == self.RESOLVING and max_count:
+                advance(float(max_count) + float(cur_count), 2 * float(max_count))
+
+    folder = settings.work_dir / "repository.git"
+    runner = gitpython.Git(settings.work_dir)
+    # GitPython adds the environment to its own process's; ours was emptied of GIT_* at the start.
+    runner.update_environment(**environment)
+    try:
+        gitpython.Repo._clone(  # noqa: SLF001 # clone_from() cannot be given a working folder
+            runner, str(settings.url), str(folder), gitpython.GitCmdObjectDB, progress=Progress(), bare=True
+        ).close()
+    except gitpython.GitCommandError as error:
+        status = error.status if isinstance(error.status, int) else 1
+        raise GitError(f"cloning {settings.url}", str(error.stderr), status) from None
+    if (folder / "shallow").exists():
+        raise DamagedError(
+            f"{settings.url} is a shallow clone: its history is cut off, so line counts would be wrong; "
+            "fetch the rest there with `git fetch --unshallow`"
+        )
+    return Git(folder, environment)
+
+
+def forget_git_variables() -> None:
+    """Remove GIT_* from our own environment: a caller's GIT_DIR or GIT_CONFIG_* must not reach any git we start."""
+    for name in [name for name in os.environ if name.startswith("GIT_") and name != "GIT_PYTHON_REFRESH"]:
+        del os.environ[name]

@@ -1,0 +1,206 @@
+"""Commits into staging tables, a chunk at a time, by binary COPY."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+
+from psycopg import sql
+
+from gitmart.extract.errors import DamagedError
+from gitmart.extract.git import Git
+from gitmart.extract.identities import Identities, Identity
+from gitmart.extract.listing import Listing, finish, piped
+from gitmart.extract.quarantine import Quarantined, examine, needs_header
+from gitmart.extract.records import Commit, clean
+from gitmart.extract.staging import Staging
+from gitmart.warehouse.locks import Connection
+
+CHUNK_COMMITS = 1_000
+CHUNK_BYTES = 4 << 20  # of records: bounds the memory of a worker
+
+# Texts travel as bytea: on the wire of a binary COPY both are bytes, and the server checks them as text.
+COLUMNS = {
+    "commits": {
+        "id": "int8",
+        "author": "int8",
+        "committer": "int8",
+        "commit_hash": "bytea",
+        "authored": "int8",
+        "author_offset": "int2",
+        "committed": "int8",
+        "committer_offset": "int2",
+        "parent_count": "int4",
+        "lines_added": "int8",
+        "lines_deleted": "int8",
+        "files_changed": "int4",
+        "message": "bytea",
+    },
+    "parents": {"commit_id": "int8", "position": "int4", "parent_hash": "bytea"},
+    "files": {
+        "commit_id": "int8",
+        "position": "int4",
+        "status": "bytea",
+        "added": "int8",
+        "deleted": "int8",
+        "path": "bytea",
+        "old_path": "bytea",
+    },
+    "identities": {"number": "int8", "name": "bytea", "email": "bytea"},
+    "quarantine": {"commit_hash": "bytea", "field": "text", "raw": "bytea", "reason": "text"},
+    "refs": {"name": "bytea", "kind": "text", "object_hash": "bytea", "commit_hash": "bytea"},
+}
+
+Row = Sequence[object]
+
+
+def copy_rows(connection: Connection, staging: Staging, kind: str, rows: Iterable[Row]) -> None:
+    """Append rows to the staging table of that kind."""
+    columns = COLUMNS[kind]
+    statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
+        staging.table(kind), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(list(columns.values()))
+        write = copy.write_row
+        for row in rows:
+            write(row)
+
+
+def copy_lines(connection: Connection, staging: Staging, kind: str, ids: Listing) -> None:
+    """Append a closed list of commit ids to the staging table of that kind: its lines are COPY's own text format."""
+    statement = sql.SQL("copy {} (commit_hash) from stdin").format(staging.table(kind))
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for chunk in ids.chunks():
+            copy.write(chunk)
+
+
+class Loader:
+    """One worker's way into the staging tables: its own connection, its own look at commits in doubt."""
+
+    def __init__(self, connection: Connection, staging: Staging, identities: Identities, git: Git) -> None:
+        self._connection = connection
+        self._staging = staging
+        self._identities = identities
+        self._headers = Headers(git)
+        self.quarantined = 0
+
+    def load(self, commits: Iterable[Commit], loaded: Callable[[int], None]) -> None:
+        """Store all commits; `loaded(n)` hears of every chunk. Row order between workers is arbitrary."""
+        chunk: list[Commit] = []
+        size = 0
+        try:
+            for commit in commits:
+                chunk.append(commit)
+                size += commit.size
+                if len(chunk) >= CHUNK_COMMITS or size >= CHUNK_BYTES:
+                    self._store(chunk)
+                    loaded(len(chunk))
+                    chunk, size = [], 0
+            if chunk:
+                self._store(chunk)
+                loaded(len(chunk))
+        finally:
+            self._headers.close()
+
+    def _store(self, chunk: list[Commit]) -> None:
+        kept: list[Quarantined] = []
+        for index, commit in enumerate(chunk):
+            if not commit.is_utf8 or needs_header(commit):
+                header = self._headers.read(commit.hash) if needs_header(commit) else b""
+                examined, found = examine(commit, header)
+                chunk[index] = as_utf8(examined) if not commit.is_utf8 else examined
+                kept += found
+        met: list[tuple[int, Identity]] = []
+        ids = self._reserve_ids(len(chunk))
+        number = self._identities.number
+        rows: dict[str, Sequence[Row]] = {
+            "commits": [
+                _commit_row(i, c, number(c.author, met), number(c.committer, met))
+                for i, c in zip(ids, chunk, strict=True)
+            ],
+            "parents": [(i, n, p) for i, c in zip(ids, chunk, strict=True) for n, p in enumerate(c.parents, 1)],
+            "files": [
+                (i, n, status, added, deleted, path, old_path)
+                for i, c in zip(ids, chunk, strict=True)
+                for n, (status, added, deleted, path, old_path) in enumerate(c.files, 1)
+            ],
+            "identities": [(n, name, email) for n, (name, email) in met],
+            "quarantine": kept,
+        }
+        for kind, some in rows.items():
+            if some:
+                copy_rows(self._connection, self._staging, kind, some)
+        self.quarantined += len(kept)
+
+    def _reserve_ids(self, count: int) -> list[int]:
+        # Taken here, so that files and parents know their commit's id without a join afterwards.
+        rows = self._connection.execute(
+            "select nextval('public.commits_id_seq') from generate_series(1, %s)", [count]
+        ).fetchall()
+        return [int(str(row[0])) for row in rows]
+
+
+def _commit_row(row_id: int, commit: Commit, author: int, committer: int) -> Row:
+    added = deleted = 0
+    for change in commit.files:
+        added += change.added or 0
+        deleted += change.deleted or 0
+    return (
+        row_id,
+        author,
+        committer,
+        commit.hash,
+        commit.authored.seconds,
+        commit.authored.offset,
+        commit.committed.seconds,
+        commit.committed.offset,
+        len(commit.parents),
+        added,
+        deleted,
+        len(commit.files),
+        commit.message,
+    )
+
+
+def as_utf8(commit: Commit) -> Commit:
+    """Return the commit with every text cleaned."""
+
+    def tidy(value: bytes) -> bytes:
+        return clean(value).encode()
+
+    return commit._replace(
+        author=(tidy(commit.author[0]), tidy(commit.author[1])),
+        committer=(tidy(commit.committer[0]), tidy(commit.committer[1])),
+        message=tidy(commit.message),
+        files=[
+            change._replace(path=tidy(change.path), old_path=None if change.old_path is None else tidy(change.old_path))
+            for change in commit.files
+        ],
+    )
+
+
+class Headers:
+    """Commit objects as git stores them, from one `git cat-file --batch` that starts when first needed."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def read(self, commit_hash: bytes) -> bytes:
+        """Return the commit object; raise DamagedError when git has none."""
+        if self._process is None:
+            self._process = self._git.start("cat-file", "--batch", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            self._output = open(piped(self._process.stdout).fileno(), "rb", closefd=False)
+        stdin, stdout = piped(self._process.stdin), self._output
+        stdin.write(commit_hash + b"\n")
+        answer = stdout.readline().split()
+        if len(answer) != 3 or answer[1] != b"commit":
+            raise DamagedError(f"git has no commit {commit_hash.decode()}")
+        return stdout.read(int(answer[2]) + 1)[:-1]
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            finish(self._process)
+            self._process = None
