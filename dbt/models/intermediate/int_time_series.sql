@@ -1,10 +1,11 @@
 {% set granularities = ['day', 'week', 'month'] %}
+{% set measures = ['commits', 'merges', 'lines_added', 'lines_deleted', 'files_changed', 'all_refs_commits'] %}
 
 with days as (
     select * from {{ ref('fct_daily_commits') }}
 ),
 
--- The day of a contributor's first commit in the default branch of a repository.
+-- The day of a person's first commit in the default branch of a repository.
 first_days as (
     select
         repository_id,
@@ -16,33 +17,57 @@ first_days as (
 ),
 
 {% for granularity in granularities %}
-    contributors_by_{{ granularity }} as (
+    people_by_{{ granularity }} as (
         select
-            days.repository_id,
-            days.contributor_id,
-            {{ first_day_of(granularity, 'days.commit_day') }} as period_start,
-            {{ first_day_of(granularity, 'first_days.first_day') }} as first_period_start,
-            sum(days.commits) as commits,
-            sum(days.merges) as merges,
-            sum(days.lines_added) as lines_added,
-            sum(days.lines_deleted) as lines_deleted,
-            sum(days.files_changed) as files_changed,
-            sum(days.all_refs_commits) as all_refs_commits
+            repository_id,
+            {{ first_day_of(granularity, 'commit_day') }} as period_start,
+            {% for measure in measures %}
+                cast(sum({{ measure }}) as bigint) as {{ measure }},
+            {% endfor %}
+            contributor_id
         from days
-        left join first_days
+        group by repository_id, {{ first_day_of(granularity, 'commit_day') }}, contributor_id
+    ),
+
+    newcomers_by_{{ granularity }} as (
+        select
+            repository_id,
+            {{ first_day_of(granularity, 'first_day') }} as period_start,
+            cast(count(*) as bigint) as new_contributors
+        from first_days
+        group by repository_id, {{ first_day_of(granularity, 'first_day') }}
+    ),
+
+    totals_by_{{ granularity }} as (
+        select
+            repository_id,
+            period_start,
+            {% for measure in measures %}
+                cast(sum({{ measure }}) as bigint) as {{ measure }},
+            {% endfor %}
+            cast(sum(case when commits > 0 then 1 else 0 end) as bigint) as contributors,
+            cast(count(*) as bigint) as all_refs_contributors
+        from people_by_{{ granularity }}
+        group by repository_id, period_start
+    ),
+
+    by_{{ granularity }} as (
+        select
+            totals.*,
+            '{{ granularity }}' as granularity,
+            coalesce(newcomers.new_contributors, 0) as new_contributors,
+            totals.contributors - coalesce(newcomers.new_contributors, 0) as returning_contributors
+        from totals_by_{{ granularity }} as totals
+        left join newcomers_by_{{ granularity }} as newcomers
             on
-                days.repository_id = first_days.repository_id
-                and days.contributor_id = first_days.contributor_id
-        group by 1, 2, 3, 4
+                totals.repository_id = newcomers.repository_id
+                and totals.period_start = newcomers.period_start
     ),
 {% endfor %}
 
-all_granularities as (
+periods as (
     {% for granularity in granularities %}
-        select
-            '{{ granularity }}' as granularity,
-            contributors_by_{{ granularity }}.*
-        from contributors_by_{{ granularity }}
+        select * from by_{{ granularity }}
         {% if not loop.last %} union all {% endif %}
     {% endfor %}
 )
@@ -51,17 +76,14 @@ select
     repository_id,
     granularity,
     period_start,
-    cast(sum(commits) as bigint) as commits,
-    cast(sum(merges) as bigint) as merges,
-    cast(sum(lines_added) as bigint) as lines_added,
-    cast(sum(lines_deleted) as bigint) as lines_deleted,
-    cast(sum(files_changed) as bigint) as files_changed,
-    cast(sum(case when commits > 0 then 1 else 0 end) as bigint) as contributors,
-    cast(sum(case when commits > 0 and first_period_start = period_start then 1 else 0 end) as bigint)
-        as new_contributors,
-    cast(sum(case when commits > 0 and first_period_start < period_start then 1 else 0 end) as bigint)
-        as returning_contributors,
-    cast(sum(all_refs_commits) as bigint) as all_refs_commits,
-    cast(count(*) as bigint) as all_refs_contributors
-from all_granularities
-group by repository_id, granularity, period_start
+    commits,
+    merges,
+    lines_added,
+    lines_deleted,
+    files_changed,
+    contributors,
+    new_contributors,
+    returning_contributors,
+    all_refs_commits,
+    all_refs_contributors
+from periods

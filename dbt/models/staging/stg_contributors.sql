@@ -2,12 +2,9 @@
 -- there nobody shall see them. Whoever stands for an author stays visible without commits of his own.
 with contributors as (
     select * from {{ source('raw', 'contributors') }}
-),
-
-commits as (
-    select * from {{ source('raw', 'commits') }}
 )
 
+-- The commits are looked up by index, author by author: as a step of their own they would all be copied.
 select
     id as contributor_id,
     coalesce(canonical_id, id) as person_id,
@@ -19,11 +16,11 @@ select
 from contributors
 where
     exists (
-        select 1 from commits
+        select 1 from {{ source('raw', 'commits') }} as commits
         where commits.contributor_id = contributors.id
     )
     or exists (
-        select 1 from contributors as recorded
-        inner join commits on recorded.id = commits.contributor_id
+        select 1 from {{ source('raw', 'contributors') }} as recorded
+        inner join {{ source('raw', 'commits') }} as commits on recorded.id = commits.contributor_id
         where recorded.canonical_id = contributors.id
     )
