@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gitmart.transform.frugal import keep_no_parse, leave_out
 from gitmart.transform.settings import Settings
 
 M_ARENA_MAX = -8  # mallopt(3): <malloc.h>
@@ -35,8 +36,11 @@ class Dbt:
         for name in [name for name in os.environ if name.startswith("DBT_") and not name.startswith("DBT_ENV_")]:
             del os.environ[name]  # what a shell happens to hold does not change a run
         os.environ.update(environment)
+        leave_out()
         from dbt.cli.main import dbtRunner  # takes a second or two, and reads the environment
 
+        if settings.work_dir is None:
+            keep_no_parse()
         self._settings = settings
         self._folder = folder
         self._runner = dbtRunner(callbacks=[on_event])
@@ -54,6 +58,7 @@ class Dbt:
         answer = self._invoke("parse")
         if answer.exception is None:
             self._runner.manifest = answer.result
+            gc.collect()
             gc.freeze()
         return answer
 
