@@ -4,14 +4,14 @@
 
         sum((2i - n - 1) * x_i) / (n * T)    with n rows, T = sum of x, i = rank
 
-    Uncorrected (no factor n / (n - 1)). NULL without rows or when T is 0; 0 for one row.
+    Uncorrected (no factor n / (n - 1)), six places. NULL without rows or when T is 0; 0 for one row.
 #}
 {% macro calculate_gini_coefficient(amount, ascending_rank) -%}
-    round(
+    cast(
         cast(
             2 * sum({{ ascending_rank }} * {{ amount }}) - (count(*) + 1) * sum({{ amount }})
             as {{ dbt.type_numeric() }}
-        ) / nullif(count(*) * sum({{ amount }}), 0),
-        6
+        ) / nullif(count(*) * sum({{ amount }}), 0)
+        as numeric(7, 6)
     )
 {%- endmacro %}

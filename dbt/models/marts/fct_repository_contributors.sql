@@ -16,10 +16,10 @@ select
         order by metrics.commits desc, metrics.all_refs_commits desc, metrics.contributor_id
     ) as commit_rank,
     metrics.commits,
-    round(
+    cast(
         cast(metrics.commits as {{ dbt.type_numeric() }})
-        / nullif(sum(metrics.commits) over (partition by metrics.repository_id), 0),
-        6
+        / nullif(sum(metrics.commits) over (partition by metrics.repository_id), 0)
+        as numeric(7, 6)
     ) as commit_share,
     metrics.merges,
     metrics.lines_added,
