@@ -13,12 +13,28 @@ from gitmart.local.state import VARIABLE, State
 from gitmart.local.terminal import plain
 
 ROLES = ("read", "extract", "transform", "owner")
-KINDS = ("repositories", "repository", "repo", "dbtschedules", "dbtschedule", "dbts")
+
+
+class IntermixedParser(argparse.ArgumentParser):
+    """Takes options before, between and after the words, as kubectl does: `get repo -o yaml NAME`."""
+
+    _dissecting = False
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Parse in argparse's intermixed way, which calls this method again for each of its two passes."""
+        if self._dissecting:
+            return super().parse_known_args(args, namespace)
+        self._dissecting = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._dissecting = False
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands of `gitmart local`."""
-    commands = parser.add_subparsers(dest="local_command", metavar="COMMAND", required=True)
+    intermixed: type[argparse.ArgumentParser] = type("Parser", (IntermixedParser, type(parser)), {})
+    commands = parser.add_subparsers(dest="local_command", metavar="COMMAND", required=True, parser_class=intermixed)
 
     def command(name: str, action: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=f"gitmart local {name}: {summary}.")
@@ -39,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     demo.add_argument("positional", nargs="?", metavar="REPO", help=argparse.SUPPRESS)
     demo.add_argument("--repo", metavar="URL-OR-PATH", help="the repository (default: gitmart's own checkout)")
     get = command("get", _get, "list resources as kubectl does")
-    get.add_argument("kind", choices=KINDS, metavar="KIND", help=" | ".join(KINDS))
+    get.add_argument("kind", metavar="KIND", help="repositories (repo) or dbtschedules (dbts)")
     get.add_argument("name", nargs="?", metavar="NAME", help="only this one")
     get.add_argument("-o", "--output", choices=("table", "wide", "json", "yaml"), default="table", help="the form")
     url = command("url", _url, "print a connection URL of the warehouse")
@@ -84,9 +100,9 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _get(arguments: argparse.Namespace) -> int:
-    from gitmart.local.get import WORDS, get
+    from gitmart.local.get import get, kind_of
 
-    return get(State.at(arguments.state), WORDS[arguments.kind], arguments.name, arguments.output)
+    return get(State.at(arguments.state), kind_of(arguments.kind), arguments.name, arguments.output)
 
 
 def _url(arguments: argparse.Namespace) -> int:

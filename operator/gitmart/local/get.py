@@ -6,26 +6,34 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gitmart.local.exits import Exit, UnknownNameError
+from gitmart.local.exits import Exit, LocalError, UnknownNameError
 from gitmart.local.objects import Objects, plural
 from gitmart.local.state import State
 from gitmart.local.terminal import plain
 from gitmart.resources import dbtschedule, repository
 from gitmart.resources.columns import table
 from gitmart.resources.dbtschedule import DbtSchedule
-from gitmart.resources.manifests import AnyResource
 from gitmart.resources.repository import Repository
+
+if TYPE_CHECKING:
+    from gitmart.resources.manifests import AnyResource
 
 # Everything kubectl accepts for a kind: plural, singular, short name, in any case.
 WORDS: dict[str, type[AnyResource]] = {
     **dict.fromkeys(("repositories", "repository", "repo"), Repository),
     **dict.fromkeys(("dbtschedules", "dbtschedule", "dbts"), DbtSchedule),
 }
-FORMATS = ("table", "wide", "json", "yaml")
 _COLUMNS = {Repository: repository.PRINTER_COLUMNS, DbtSchedule: dbtschedule.PRINTER_COLUMNS}
 _MINIMUM, _PADDING = 6, 3  # characters; kubectl's tabwriter: k8s.io/cli-runtime/pkg/printers/tabwriter.go
+
+
+def kind_of(word: str) -> type[AnyResource]:
+    """Return the kind that a person means. Raise LocalError."""
+    if (kind := WORDS.get(word.lower())) is None:
+        raise LocalError(f"{word!r} is not a kind of gitmart: write {', '.join(WORDS)}")
+    return kind
 
 
 def get(state: State, kind: type[AnyResource], name: str | None, form: str) -> Exit:

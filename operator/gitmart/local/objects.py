@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -21,12 +21,14 @@ from gitmart.local.exits import StateError
 from gitmart.local.state import unusable, write_file
 from gitmart.resources.base import Resource
 from gitmart.resources.dbtschedule import DbtSchedule
-from gitmart.resources.manifests import AnyResource
 from gitmart.resources.repository import Repository
+
+if TYPE_CHECKING:
+    from gitmart.resources.manifests import AnyResource  # whose module loads YAML, which reading needs not
 
 _PLURALS: dict[type[Resource], str] = {Repository: "repositories", DbtSchedule: "dbtschedules"}
 
-ResourceT = TypeVar("ResourceT", bound=AnyResource)
+ResourceT = TypeVar("ResourceT", bound="AnyResource")
 
 
 def plural(kind: type[Resource]) -> str:

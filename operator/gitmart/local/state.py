@@ -76,8 +76,9 @@ class State:
             self._check_version()
             for name in _FOLDERS:
                 self.folder(name).mkdir(mode=0o700, exist_ok=True)
-            write_file(self.path / ".gitignore", "*\n")
-            write_file(self.path / "version", f"{VERSION}\n")
+            for name, text in ((".gitignore", "*\n"), ("version", f"{VERSION}\n")):
+                if not (self.path / name).exists():
+                    write_file(self.path / name, text)
         except OSError as error:
             raise unusable(self.path, error) from None
 

@@ -166,8 +166,7 @@ def _facts_table(facts: RepositoryFacts) -> Table:
 def _absence(facts: RepositoryFacts) -> str:
     if facts.absence_factor is None:
         return "not defined without commits"
-    people = "person" if facts.absence_factor == 1 else "people"
-    return f"{facts.absence_factor}: so few {people} made half of the commits"
+    return f"{facts.absence_factor} (the fewest people who together made half of the commits)"
 
 
 def _gini(facts: RepositoryFacts) -> str:

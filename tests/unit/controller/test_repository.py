@@ -1,0 +1,105 @@
+"""A Repository's status, step by step."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitmart.controller import repository
+from gitmart.resources.repository import Repository, RepositoryStatus
+
+from .objects import SECOND, T0, a_repository, a_run
+
+GOOD = a_run(
+    commits=7, contributors=2, branches=3, head="abc", refsDigest="d1", newCommits=5, removedCommits=1, bytesFetched=9
+)
+
+
+def with_status(resource: Repository, status: RepositoryStatus, generation: int = 1) -> Repository:
+    metadata = resource.metadata.model_copy(update={"generation": generation})
+    return resource.model_copy(update={"status": status, "metadata": metadata})
+
+
+def ready(status: RepositoryStatus) -> tuple[str, str]:
+    condition = next(condition for condition in status.conditions if condition.type == "Ready")
+    return condition.status, condition.reason
+
+
+def test_a_new_repository_is_pending_and_of_it_nothing_is_known() -> None:
+    status = repository.seen(a_repository(), T0)
+
+    assert (status.state, status.observed_generation, ready(status)) == ("pending", 1, ("Unknown", "NewGeneration"))
+
+
+def test_a_good_run_gives_the_totals() -> None:
+    status = repository.ended(a_repository(), GOOD)
+
+    assert (status.state, status.commits, status.contributors, status.branches) == ("completed", 7, 2, 3)
+    assert (status.head, status.refs_digest, status.last_check_time) == ("abc", "d1", T0 + 10 * SECOND)
+    assert status.last_extraction is not None
+    assert (status.last_extraction.new_commits, status.last_extraction.removed_commits) == (5, 1)
+    assert status.last_extraction.duration == 10 * SECOND
+    assert ready(status) == ("True", "Succeeded")
+
+
+def test_a_failed_run_keeps_the_totals_of_the_last_good_one() -> None:
+    good = with_status(a_repository(), repository.ended(a_repository(), GOOD))
+    status = repository.ended(good, a_run("HostUnreachable", 68))
+
+    assert (status.state, status.commits, status.last_check_time) == ("failed", 7, T0 + 10 * SECOND)
+    assert (status.consecutive_failures, ready(status)) == (1, ("False", "HostUnreachable"))
+    assert status.last_extraction is not None
+    assert status.last_extraction.outcome == "HostUnreachable"
+
+
+def test_failures_are_counted_until_a_good_run() -> None:
+    resource = a_repository()
+    for _ in range(2):
+        resource = with_status(resource, repository.ended(resource, a_run(None, 137)))
+    cancelled = with_status(resource, repository.ended(resource, a_run("Cancelled", 80)))
+
+    assert resource.status.consecutive_failures == 2
+    assert cancelled.status.consecutive_failures == 2
+    assert repository.ended(cancelled, GOOD).consecutive_failures == 0
+
+
+def test_a_running_extraction_changes_no_condition() -> None:
+    good = with_status(a_repository(), repository.ended(a_repository(), GOOD))
+
+    assert repository.running(good) == good.status.model_copy(update={"state": "in_progress"})
+
+
+def test_an_edited_spec_is_unknown_again() -> None:
+    good = with_status(a_repository(), repository.ended(a_repository(), GOOD), generation=2)
+
+    assert ready(repository.seen(good, T0)) == ("Unknown", "NewGeneration")
+    assert repository.seen(with_status(good, good.status, generation=1), T0) == good.status
+
+
+def test_suspend_leaves_a_good_repository_ready() -> None:
+    good = with_status(a_repository(), repository.ended(a_repository(), GOOD))
+
+    assert ready(repository.suspended(good, T0)) == ("True", "Succeeded")
+    assert ready(repository.suspended(a_repository(), T0)) == ("Unknown", "Suspended")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param("https://git.example.org/a", "https://GIT.example.org/a.git", id="spelt-differently"),
+        pytest.param("ssh://git@git.example.org/a", "ssh://git.example.org:22/a/", id="ssh"),
+    ],
+)
+def test_of_two_repositories_with_one_address_the_oldest_works(first: str, second: str) -> None:
+    older = a_repository("zz", first)
+    younger = a_repository("aa", second, creationTimestamp="2026-01-01T00:00:01Z")
+
+    assert list(repository.working_of([younger, older]).values()) == [older]
+    status = repository.duplicate(younger, older, T0)
+    assert ready(status) == ("False", "DuplicateURL")
+    assert "default/zz" in status.conditions[0].message
+
+
+def test_a_status_survives_its_json() -> None:
+    known = with_status(a_repository(), repository.ended(a_repository(), GOOD))
+
+    assert Repository.parse(known.to_dict()).status == known.status
