@@ -137,9 +137,8 @@ def write_file(path: Path, text: str, mode: int = 0o600) -> None:
             file.flush()
             os.fsync(descriptor)
         fresh.replace(path)
-    except OSError:
+    finally:
         fresh.unlink(missing_ok=True)
-        raise
 
 
 def _say_waiting(holder: str) -> None:
