@@ -74,9 +74,9 @@ class Rule(Generic[ValueT]):
         return schema
 
 
-def cel_matches(pattern: str) -> str:
+def cel_matches(pattern: str, value: str = "self") -> str:
     """Return the CEL expression that finds `pattern` in the value. A raw string keeps its backslashes."""
-    return f"self.matches(r'{pattern}')"
+    return f"{value}.matches(r'{pattern}')"
 
 
 def matching(pattern: str, message: str) -> Rule[str]:

@@ -18,10 +18,11 @@ from gitmart.resources.base import (
     Status,
     Time,
     WarehouseRef,
+    cel_matches,
     matching,
 )
 from gitmart.resources.columns import AGE, MESSAGE, READY, PrinterColumn
-from gitmart.resources.duration import DurationBetween
+from gitmart.resources.duration import DURATION, DurationBetween
 from gitmart.resources.quantity import TransformationResources
 from gitmart.resources.schedule import Cron, TimeZone
 
@@ -44,6 +45,8 @@ class DbtScheduleSpec(Model):
     rules: ClassVar = (
         Rule["DbtScheduleSpec"](
             "lockTimeout must be less than timeout, or a run would be stopped while it waits",
+            # what is no duration has a message of its own already
+            f"!({cel_matches(DURATION, 'self.lockTimeout')} && {cel_matches(DURATION, 'self.timeout')}) || "
             "duration(self.lockTimeout) < duration(self.timeout)",
             lambda spec: spec.lock_timeout < spec.timeout,
         ),

@@ -13,13 +13,13 @@ from pydantic_core import CoreSchema, core_schema
 from gitmart.resources.base import CEL_KEY, Rule, cel_matches
 
 _TEXT_LIMIT = 20  # characters
-_PATTERN = r"^([0-9]{1,6}[hms]){1,3}$"
+DURATION = r"^([0-9]{1,6}[hms]){1,3}$"
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 
 def parse_duration(text: str) -> timedelta:
     """Return the duration `text` stands for. Raises ValueError on anything but numbers with h, m or s."""
-    if re.fullmatch(_PATTERN, text, re.ASCII) is None:
+    if re.fullmatch(DURATION, text, re.ASCII) is None:
         raise ValueError(f"{text[:_TEXT_LIMIT]!r} is no duration: write it like 30s, 10m or 1h30m")
     return timedelta(seconds=sum(int(part[:-1]) * _SECONDS[part[-1]] for part in re.findall(r"\d+[hms]", text)))
 
@@ -44,7 +44,7 @@ class DurationBetween:
         shortest, longest = format_duration(self.shortest), format_duration(self.longest)
         return Rule(
             f"must be a duration from {shortest} to {longest}, written like 30s, 10m or 1h30m",
-            f"{cel_matches(_PATTERN)} && "
+            f"{cel_matches(DURATION)} && "
             f"duration(self) >= duration('{shortest}') && duration(self) <= duration('{longest}')",
             lambda value: self.shortest <= value <= self.longest,
         )
@@ -71,6 +71,6 @@ class DurationBetween:
         return {
             "type": "string",
             "maxLength": _TEXT_LIMIT,
-            "pattern": _PATTERN,
+            "pattern": DURATION,
             CEL_KEY: [self.rule.schema_entry],
         }

@@ -25,7 +25,16 @@ _UNITS = {
     **{unit: Decimal(10) ** power for unit, power in zip("numkMGTPE", (-9, -6, -3, 3, 6, 9, 12, 15, 18), strict=True)},
     **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
 }
-_LARGEST = Decimal(2**63 - 1)  # Kubernetes counts bytes and nanocores in int64
+_LARGEST = Decimal(1024) ** 6  # 1Ei: far from where Kubernetes' int64 ends and amounts are cut silently
+
+
+def _cel_is_quantity(value: str) -> str:
+    """
+    Return the CEL expression that `value` can be read as a quantity.
+
+    A long exponent is refused first: Kubernetes writes 1e999999999 out before it compares it, for many minutes.
+    """
+    return f"!string({value}).matches('[eE][+-]?[0-9]{{3}}') && isQuantity(string({value}))"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +45,10 @@ class Quantity:
     value: Decimal = field(init=False)  # CPU cores, or bytes
 
     rule: ClassVar[Rule[object]] = Rule(
-        "must be a quantity above 0 as Kubernetes writes it, such as 500m or 2 (cores), 256Mi or 1Gi (bytes)",
-        "isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",
+        "must be a quantity above 0 and at most 1Ei, as Kubernetes writes it: "
+        "500m or 2 for cores, 256Mi or 1Gi for bytes",
+        f"{_cel_is_quantity('self')} && quantity(string(self)).isGreaterThan(quantity('0')) && "
+        "quantity(string(self)).compareTo(quantity('1Ei')) <= 0",
         lambda value: isinstance(value, Quantity),
     )
 
@@ -132,9 +143,12 @@ class ComputeResources(Model):
 
 
 def _within_limits(name: str) -> Rule[ComputeResources]:
+    request, limit = f"self.requests.{name}", f"self.limits.{name}"
     return Rule(
         f"requests.{name} must be at most limits.{name}",
-        f"quantity(string(self.requests.{name})).compareTo(quantity(string(self.limits.{name}))) <= 0",
+        # what is no quantity has a message of its own already
+        f"!({_cel_is_quantity(request)} && {_cel_is_quantity(limit)}) || "
+        f"quantity(string({request})).compareTo(quantity(string({limit}))) <= 0",
         lambda resources: getattr(resources.requests, name).value <= getattr(resources.limits, name).value,
     )
 

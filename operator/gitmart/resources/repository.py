@@ -43,7 +43,7 @@ Globs = Annotated[list[BranchGlob], Field(max_length=64)]
 class Branches(Model):
     """Which branches count, chosen by the names git gives them (without refs/heads/)."""
 
-    include: Globs = Field(default=[], description="Globs of branches to read. Empty means all.")
+    include: Globs = Field(default=[], description="Globs of branches to read; * matches / too. Empty means all.")
     exclude: Globs = Field(default=[], description="Globs of branches to leave out; wins over include.")
 
 
@@ -79,7 +79,11 @@ class RepositorySpec(Model):
         default=None, description="Time zone of the schedule, such as Europe/Berlin. Without it: Etc/UTC."
     )
     suspend: bool = Field(default=False, description="Start no extraction while true. A running one is left alone.")
-    branches: Branches = Field(default=Branches(), description="Which branches to read. All by default.")
+    branches: Branches = Field(
+        default=Branches(),
+        description="Which branches to read. By default all branches and tags; with include or exclude, tags are "
+        "left out, since a tag may hold any branch's commits.",
+    )
     resources: ExtractionResources = Field(
         default=ExtractionResources(), description="CPU and memory of an extraction."
     )
