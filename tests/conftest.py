@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
 from uuid import uuid4
 
 import psycopg
@@ -63,6 +67,12 @@ def warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
     yield from _database(server, TEMPLATE)
 
 
+@pytest.fixture
+def second_warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
+    """Another one, to compare with."""
+    yield from _database(server, TEMPLATE)
+
+
 def _database(server: EmbeddedPostgres, template: str) -> Iterator[Warehouse]:
     name = f"test_{uuid4().hex}"
     with psycopg.connect(server.url(SUPERUSER, "postgres"), autocommit=True) as connection:
@@ -75,3 +85,106 @@ def _database(server: EmbeddedPostgres, template: str) -> Iterator[Warehouse]:
             yield Warehouse(server, name)
         finally:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+class Repository:
+    """A git repository under test, driven by real git with nothing of the machine's configuration."""
+
+    environment: ClassVar = {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "LC_ALL": "C",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_ALLOW_PROTOCOL": "file",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+    }
+
+    def __init__(self, path: Path, *, bare: bool = False, object_format: str = "sha1") -> None:
+        self.path = path
+        self.clock = 1_700_000_000  # seconds; each commit is a minute later
+        path.mkdir(parents=True)
+        self.git("init", "-q", "-b", "main", f"--object-format={object_format}", *(["--bare"] if bare else []))
+
+    @property
+    def url(self) -> str:
+        """Its address in local mode."""
+        return f"file://{quote(str(self.path))}"
+
+    @property
+    def git_dir(self) -> Path:
+        """Where its objects are."""
+        return self.path / ".git" if (self.path / ".git").exists() else self.path
+
+    def git(self, *words: str | bytes, stdin: bytes = b"", **extra: str) -> str:
+        """Run git in it and return what it prints, without the last line feed."""
+        done = subprocess.run(
+            ["git", *words], cwd=self.path, input=stdin, capture_output=True, env=self.environment | extra, check=False
+        )
+        assert done.returncode == 0, f"git {words}: {done.stderr.decode(errors='replace')}"
+        return done.stdout.decode("utf-8", "backslashreplace").rstrip("\n")
+
+    def write(self, name: str | bytes, content: str | bytes) -> None:
+        """Write a file and stage it."""
+        raw = name.encode() if isinstance(name, str) else name
+        target = os.path.join(os.fsencode(self.path), raw)  # noqa: PTH118 # a name need not be text
+        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
+        with open(target, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        self.git("add", "--", raw)
+
+    def commit(
+        self, message: str | bytes = "a commit", author: str = "Author One <one@example.org>", *flags: str
+    ) -> str:
+        """Commit what is staged (nothing is fine) and return the hash."""
+        self.clock += 60
+        name, _, email = author.rpartition(" <")
+        raw = message.encode() if isinstance(message, str) else message
+        self.git(
+            "commit", "-q", "--allow-empty", "--allow-empty-message", "--cleanup=verbatim", "-F", "-", *flags,
+            stdin=raw,
+            GIT_AUTHOR_NAME=name, GIT_AUTHOR_EMAIL=email.rstrip(">"), GIT_AUTHOR_DATE=f"{self.clock} +0130",
+            GIT_COMMITTER_NAME="Committer", GIT_COMMITTER_EMAIL="committer@example.org",
+            GIT_COMMITTER_DATE=f"{self.clock + 30} -0800",
+        )  # fmt: skip
+        return self.git("rev-parse", "HEAD")
+
+    def merge(self, *branches: str) -> str:
+        """Merge branches into the current one with a merge commit, keeping our content, and return the hash."""
+        tree = self.git("write-tree")
+        parents = [self.git("rev-parse", ref) for ref in ("HEAD", *branches)]
+        self.clock += 60
+        made = self.git(
+            "commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-m", "a merge",
+            GIT_AUTHOR_NAME="Author Two", GIT_AUTHOR_EMAIL="two@example.org", GIT_AUTHOR_DATE=f"{self.clock} +0000",
+            GIT_COMMITTER_NAME="Committer", GIT_COMMITTER_EMAIL="committer@example.org",
+            GIT_COMMITTER_DATE=f"{self.clock} +0000",
+        )  # fmt: skip
+        self.git("reset", "-q", "--soft", made)
+        return made
+
+    def commit_object(self, raw: bytes, ref: str = "refs/heads/main") -> str:
+        """Store a commit object byte by byte, however wrong, and point the ref to it; return the hash."""
+        made = self.git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=raw)
+        self.git("update-ref", ref, made)
+        return made
+
+    def count(self) -> int:
+        """Return how many commits its branches and tags reach."""
+        return int(self.git("rev-list", "--count", "--branches", "--tags"))
+
+
+@pytest.fixture
+def make_repository(tmp_path: Path) -> Callable[..., Repository]:
+    """Return a maker of repositories."""
+
+    def make(name: str = "project", **options: Any) -> Repository:
+        return Repository(tmp_path / name, **options)
+
+    return make
+
+
+@pytest.fixture
+def repository(make_repository: Callable[..., Repository]) -> Repository:
+    """An empty repository with a work tree."""
+    return make_repository()

@@ -45,18 +45,26 @@ def text(raw: bytes) -> str:
 
 def moment(raw: bytes) -> tuple[int | None, int | None]:
     """Return seconds and minutes east of UTC of a `--date=raw` date that git can read, else NULLs."""
-    found = re.fullmatch(rb"(\d+) ([+-])(\d\d)(\d\d)", raw)
-    if found is None or int(found[1]) > 253402300799:
+    found = re.fullmatch(rb"(\d+) ([+-])(\d+)(\d\d)", raw)
+    if found is None:
         return None, None
     minutes = int(found[3]) * 60 + int(found[4])
-    return int(found[1]), -minutes if found[2] == b"-" else minutes
+    offset = None if minutes > 24 * 60 or int(found[4]) > 59 else -minutes if found[2] == b"-" else minutes
+    return (int(found[1]) if int(found[1]) <= 253402300799 else None), offset
 
 
 def commits_of_git(repository: Path) -> dict[str, tuple[object, ...]]:
     """Return hash -> parents, author, committer, dates and message."""
     form = "%x1e%x1d%x1e%H%x00%P%x00%an%x00%ae%x00%ad%x00%cn%x00%ce%x00%cd%x00%B%x00"
     printed = git(
-        repository, "log", "--branches", "--tags", "--encoding=UTF-8", "--date=raw", "--no-show-signature", f"--format={form}"
+        repository,
+        "log",
+        "--branches",
+        "--tags",
+        "--encoding=UTF-8",
+        "--date=raw",
+        "--no-show-signature",
+        f"--format={form}",
     )
     found = {}
     for record in printed.split(b"\x1e\x1d\x1e")[1:]:
@@ -98,7 +106,7 @@ def commits_of_warehouse(connection: psycopg.Connection, repository: int) -> dic
 
 def files_of_git(repository: Path) -> dict[str, list[tuple[object, ...]]]:
     """Return hash -> (status, added, deleted, path, old path) of every changed file, in git's order."""
-    order = "--branches --tags --no-show-signature --root -M -z --format=%x1e%x1d%x1e%H%x00".split()
+    order = ["--branches", "--tags", "--no-show-signature", "--root", "-M", "-z", "--format=%x1e%x1d%x1e%H%x00"]
     counts = {h: list(_numstat(f)) for h, f in _fields(git(repository, "log", *order, "--numstat"))}
     states = {h: list(_raw(f)) for h, f in _fields(git(repository, "log", *order, "--raw", "--no-abbrev"))}
     return {
@@ -110,7 +118,7 @@ def files_of_git(repository: Path) -> dict[str, list[tuple[object, ...]]]:
 def _fields(printed: bytes) -> Iterator[tuple[str, list[bytes]]]:
     for record in printed.split(b"\x1e\x1d\x1e")[1:]:
         name, _, rest = record.partition(b"\0")
-        fields = [field for field in rest.lstrip(b"\0").removeprefix(b"\n").split(b"\0")]
+        fields = rest.lstrip(b"\0").removeprefix(b"\n").split(b"\0")
         while fields and not fields[-1]:
             fields.pop()
         yield name.decode(), fields

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -47,17 +49,17 @@ class Crew:
         if self._error is not None:
             raise self._error
 
-    def dismiss(self) -> None:
+    def dismiss(self, work_dir: Path) -> None:
         """Take away what the threads wait for, and give them a moment to leave."""
-        kill_children()
+        kill_git(work_dir)
         for thread in self._threads:
             thread.join(timeout=PATIENCE)
 
 
-def kill_children() -> None:
-    """End every process that this one started, and theirs: git starts helpers of its own."""
-    for child in psutil.Process().children(recursive=True):
-        try:
-            child.kill()
-        except psutil.NoSuchProcess:
-            continue
+def kill_git(work_dir: Path) -> None:
+    """End every process of ours that works in the folder, and what it started: git has helpers of its own."""
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if any(str(work_dir) in word for word in child.cmdline()):
+                for process in (child, *child.children(recursive=True)):
+                    process.kill()

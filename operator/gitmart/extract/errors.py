@@ -48,6 +48,11 @@ _TEXTS = (
             r"|returned error: 40[13]|host key verification failed|access denied|invalid credentials"
         ),
     ),
+    # Before the network's complaints: a damaged source hangs up on us as well.
+    (
+        Outcome.REPOSITORY_DAMAGED,
+        r"repository corruption|bad object|missing (blob|tree|commit)|unable to read (tree|[0-9a-f]{40})|inflate|shallow",
+    ),
     (
         Outcome.HOST_UNREACHABLE,
         (
@@ -65,10 +70,7 @@ _TEXTS = (
     ),
     (
         Outcome.REPOSITORY_DAMAGED,
-        (
-            r"bad object|bad tree|missing|corrupt|unable to read|unable to parse|inflate|bad pack|invalid|index-pack"
-            r"|dubious ownership|shallow"
-        ),
+        r"missing|corrupt|unable to (read|parse)|bad pack|invalid|index-pack|dubious ownership",
     ),
 )
 

@@ -127,7 +127,11 @@ def clone(settings: Settings, environment: Mapping[str, str], advance: Callable[
 
     class Progress(gitpython.RemoteProgress):
         def update(
-            self, op_code: int, cur_count: str | float, max_count: str | float | None = None, message: str = "",  # noqa: ARG002
+            self,
+            op_code: int,
+            cur_count: str | float,
+            max_count: str | float | None = None,
+            message: str = "",  # noqa: ARG002
         ) -> None:
             stage = op_code & self.OP_MASK
             if stage == self.RECEIVING and max_count:
@@ -136,16 +140,19 @@ def clone(settings: Settings, environment: Mapping[str, str], advance: Callable[
                 advance(float(max_count) + float(cur_count), 2 * float(max_count))
 
     folder = settings.work_dir / "repository.git"
+    progress = Progress()
     runner = gitpython.Git(settings.work_dir)
     # GitPython adds the environment to its own process's; ours was emptied of GIT_* at the start.
     runner.update_environment(**environment)
     try:
         gitpython.Repo._clone(  # noqa: SLF001 # clone_from() cannot be given a working folder
-            runner, str(settings.url), str(folder), gitpython.GitCmdObjectDB, progress=Progress(), bare=True
+            runner, str(settings.url), str(folder), gitpython.GitCmdObjectDB, progress=progress, bare=True
         ).close()
     except gitpython.GitCommandError as error:
         status = error.status if isinstance(error.status, int) else 1
-        raise GitError(f"cloning {settings.url}", str(error.stderr), status) from None
+        # GitPython keeps what is no progress in the progress object, and not in the error.
+        printed = "\n".join([*progress.other_lines, *progress.error_lines, str(error.stderr)])
+        raise GitError(f"cloning {settings.url}", printed, status) from None
     if (folder / "shallow").exists():
         raise DamagedError(
             f"{settings.url} is a shallow clone: its history is cut off, so line counts would be wrong; "

@@ -191,7 +191,7 @@ class Headers:
         """Return the commit object; raise DamagedError when git has none."""
         if self._process is None:
             self._process = self._git.start("cat-file", "--batch", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            self._output = open(piped(self._process.stdout).fileno(), "rb", closefd=False)
+            self._output = open(piped(self._process.stdout).fileno(), "rb", closefd=False)  # noqa: SIM115
         stdin, stdout = piped(self._process.stdin), self._output
         stdin.write(commit_hash + b"\n")
         answer = stdout.readline().split()

@@ -15,7 +15,7 @@ from gitmart import __version__
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.signals import Stopped
 from gitmart.extract import books
-from gitmart.extract.crew import Crew, kill_children
+from gitmart.extract.crew import Crew, kill_git
 from gitmart.extract.errors import ExtractError
 from gitmart.extract.git import Git, clone, git_version, hermetic_environment
 from gitmart.extract.identities import Identities
@@ -81,13 +81,13 @@ def extract(run: Run) -> Totals:
         try:
             return _extract_locked(run, main, repository_id)
         except BaseException as error:
-            _leave(main, repository_id, before, error)
+            kill_git(settings.work_dir)
+            _record_failure(main, repository_id, before, error)
             raise
 
 
-def _leave(main: Connection, repository_id: int, before: tuple[str, str | None], error: BaseException) -> None:
-    """Stop what still runs and write the state down, if the warehouse still listens."""
-    kill_children()
+def _record_failure(main: Connection, repository_id: int, before: tuple[str, str | None], error: BaseException) -> None:
+    """Write the state down, if the warehouse still listens. A cancelled run leaves it as it was."""
     cancelled = isinstance(error, Stopped) and error.outcome is Outcome.CANCELLED
     with suppress(psycopg.Error):
         if cancelled:
@@ -182,7 +182,7 @@ class Work:
             except BaseException as error:
                 for listing in (reachable, side, new):
                     listing.close(error)
-                crew.dismiss()
+                crew.dismiss(folder)
                 raise
 
     def _default_tips(self) -> list[bytes]:
