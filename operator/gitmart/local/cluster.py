@@ -89,7 +89,7 @@ def create_cluster(folder: Path, roles: Iterable[str], lock: int) -> None:
         password_file.unlink()
     if done.returncode != 0:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise ClusterError(f"initdb failed in {folder}: {done.stderr.decode(errors='replace').strip()}")
+        raise ClusterError(f"initdb failed: {done.stderr.decode(errors='replace').strip()}")
     with open(fresh / "postgresql.conf", "a", encoding="utf-8") as configuration:
         configuration.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
     fresh.rename(folder / "data")

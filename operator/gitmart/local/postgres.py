@@ -60,18 +60,25 @@ class EmbeddedPostgres:
         """Make sure the server runs and has its database and roles; raise PostgresError."""
         if len(os.fsencode(self.data.absolute())) > PATH_LIMIT:
             raise PostgresError(f"the folder's path is too long for PostgreSQL: at most {PATH_LIMIT} bytes are allowed")
+        import psycopg
+
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._start_or_join()
-        except (ClusterError, locks.LockError) as error:
-            raise PostgresError(str(error)) from None
+            try:
+                self._ensure_database()
+            except psycopg.OperationalError:  # what we joined was about to stop, or was killed just now
+                self._start_or_join()
+                self._ensure_database()
+        except (ClusterError, locks.LockError, psycopg.Error) as error:
+            raise PostgresError(f"the embedded PostgreSQL in {self.folder}: {error}") from None
         except OSError as error:
             raise PostgresError(f"{error.filename or self.folder}: {error.strerror}") from None
-        self._ensure_database()
 
     def running(self) -> bool:
         """Whether the folder's server accepts connections."""
-        return locks.is_locked(self.lock) and self._state() == "ready"
+        # The children of a killed server hold the lock a little longer, and its pid file still says `ready`.
+        return locks.is_locked(self.lock) and self._state() == "ready" and _answers(int(self._lines()[3]))
 
     def stop(self) -> None:
         """Stop the server, rolling back what is open, and wait until it is gone."""
@@ -185,6 +192,12 @@ class EmbeddedPostgres:
 def _signal(pid: int, number: int) -> None:
     with suppress(ProcessLookupError):  # gone already; its children follow, and the lock tells when
         os.kill(pid, number)
+
+
+def _answers(port: int) -> bool:
+    """Whether somebody listens."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _last_port(data: Path) -> int:

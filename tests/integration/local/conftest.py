@@ -1,0 +1,110 @@
+"""State folders of their own, repositories to extract, and the command run as people run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gitmart.local.state import State
+
+HERMETIC = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """`gitmart local` on one state folder."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State:
+        return State.at(self.folder)
+
+    def start(self, *words: str | Path) -> subprocess.Popen[str]:
+        """Start a command; who asked for it waits for it."""
+        command = [sys.executable, "-m", "gitmart", "local", *map(str, words), "--state", str(self.folder)]
+        return subprocess.Popen(
+            command,
+            env={**os.environ, **HERMETIC, "CI": "1", **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def run(self, *words: str | Path, code: int = 0) -> str:
+        """Run a command, expect its exit code, and return its stdout and stderr."""
+        with self.start(*words) as process:
+            out, err = process.communicate()
+        assert process.returncode == code, f"{words}: exit code {process.returncode}\n{out}\n{err}"
+        return out + err
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Local]:
+    """A state folder with a name that is hard on programs."""
+    made = Local(tmp_path / 'state of $HOME `x` "é"')
+    yield made
+    if made.state.exists():
+        made.state.server.stop()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A small repository: three commits of two authors, a branch and a tag."""
+    folder = tmp_path / "sample répo"
+    git(folder.parent, "init", "-q", "-b", "main", str(folder))
+    for number, author in enumerate(("One", "Two", "One")):
+        commit(folder, number, author)
+    git(folder, "branch", "other", "HEAD~1")
+    git(folder, "tag", "v1")
+    return folder
+
+
+def commit(folder: Path, number: int, author: str) -> None:
+    """Add a commit by a neutral author, one day after the one before."""
+    (folder / "file.txt").write_text("line\n" * (number + 1), encoding="utf-8")
+    git(folder, "add", "file.txt")
+    date = f"2026-01-{number + 1:02}T12:00:00+00:00"
+    identity = {"NAME": f"Author {author}", "EMAIL": f"{author.lower()}@example.org", "DATE": date}
+    environment = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in identity.items()}
+    git(folder, "commit", "-q", "-m", f"commit {number}", environment=environment)
+
+
+def git(folder: Path, *words: str, environment: dict[str, str] | None = None) -> str:
+    """Run git away from everybody's configuration and return its stdout."""
+    done = subprocess.run(
+        ["git", *words], cwd=folder, env={**os.environ, **HERMETIC, **(environment or {})}, check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a manifest of a Repository, or of a DbtSchedule without an address."""
+
+    def write(name: str, address: Path | str | None = None, **spec: object) -> Path:
+        import yaml
+
+        kind = "Repository" if address is not None else "DbtSchedule"
+        if isinstance(address, Path):
+            spec["url"] = address.as_uri()
+        elif address is not None:
+            spec["url"] = address
+        else:
+            spec.setdefault("schedule", "0 */6 * * *")
+        document = {"apiVersion": "gitmart.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+        path = tmp_path / f"{kind}-{name}.yaml"
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return path
+
+    return write
