@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitmart.transform.frugal import keep_no_parse, leave_out
+from gitmart.transform.frugal import forget_parsing, leave_out, lighten
 from gitmart.transform.settings import Settings
 
 M_ARENA_MAX = -8  # mallopt(3): <malloc.h>
@@ -39,8 +39,7 @@ class Dbt:
         leave_out()
         from dbt.cli.main import dbtRunner  # takes a second or two, and reads the environment
 
-        if settings.work_dir is None:
-            keep_no_parse()
+        lighten(keeps_parse=settings.work_dir is not None)
         self._settings = settings
         self._folder = folder
         self._runner = dbtRunner(callbacks=[on_event])
@@ -58,8 +57,7 @@ class Dbt:
         answer = self._invoke("parse")
         if answer.exception is None:
             self._runner.manifest = answer.result
-            gc.collect()
-            gc.freeze()
+            forget_parsing()
         return answer
 
     def freshness(self) -> Answer:

@@ -17,6 +17,7 @@ from psycopg import pq
 from gitmart.transform.settings import SCHEMA_VARIABLE, Settings
 from gitmart.transform.target import Target
 from gitmart.warehouse.connections import session_options
+from gitmart.warehouse.locks import Connection
 
 # A statement that waits for a table makes everybody queue behind it, readers of the marts too.
 LONGEST_TABLE_WAIT = timedelta(minutes=5)
@@ -35,9 +36,7 @@ _IN_PROFILE = {"host", "port", "user", "password", "dbname", "options", "applica
 _SERVICE = "gitmart"
 
 
-def dbt_environment(
-    connection: psycopg.Connection[tuple[object, ...]], settings: Settings, folder: Path
-) -> dict[str, str]:
+def dbt_environment(connection: Connection, settings: Settings, folder: Path) -> dict[str, str]:
     """
     Return the variables for dbt; `folder` takes a file for what libpq knows no variable for.
 
@@ -64,7 +63,15 @@ def dbt_environment(
         "GITMART_DBT_APPLICATION_NAME": Target(settings.schema).session_name,
         "PGOPTIONS": f"{theirs} {own}".strip(),
         **_libpq_variables(given, folder),
+        **_without_encryption(connection),
     }
+
+
+def _without_encryption(connection: Connection) -> dict[str, str]:
+    """Return what spares each session the attempt to encrypt that has just failed here, and 4 MiB for it."""
+    if connection.pgconn.ssl_in_use:
+        return {}
+    return {"PGSSLMODE": "disable", "PGGSSENCMODE": "disable"}
 
 
 def _options_of(url: str) -> str:

@@ -6,6 +6,7 @@ dbt's own imports take two thirds of the process's memory. Left out are, in MiB 
 - 12: graph algorithms beyond the four that dbt calls. networkx offers no other way to leave them out.
 - 9: an SQL parser, for a format of semantic models that is looked at in folders named so in a project.
 - 9: the HTTP client. Nothing may go over the network anyhow, and so nothing can.
+- 4: how the languages of the world write numbers, read to learn that English has a decimal point.
 - 4: writing what the next process would parse faster from, where no next process can see it.
 
 Everything here fails with a sentence when it is needed after all, and tests hold it against dbt's code.
@@ -13,12 +14,14 @@ Everything here fails with a sentence when it is needed after all, and tests hol
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
+import linecache
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 # The packages of networkx whose own __init__ waits until somebody asks for more than dbt does, and
 # the modules in them with what dbt calls.
@@ -34,27 +37,50 @@ def leave_out() -> None:
     _trim_networkx()
 
 
-def keep_no_parse() -> None:
-    """Make dbt's parser skip the file that only a later process in the same folder would read."""
+def lighten(*, keeps_parse: bool) -> None:
+    """Change what can only be changed after dbt is imported. `keeps_parse`: another process may read dbt's files."""
     from dbt.parser.manifest import ManifestLoader
 
-    ManifestLoader.write_manifest_for_partial_parse = lambda _self: None
+    vars(importlib.import_module("agate.data_types.number")).update(Locale=_Numbers)
+    if not keeps_parse:
+        ManifestLoader.write_manifest_for_partial_parse = lambda _self: None
+
+
+def forget_parsing() -> None:
+    """Drop what dbt keeps from parsing in order to be fast at parsing again, and look for garbage no more."""
+    from dbt.jsonschemas import jsonschemas
+
+    jsonschemas._PROJECT_SCHEMA = jsonschemas._RESOURCES_SCHEMA = None  # noqa: SLF001
+    linecache.clearcache()
+    gc.collect()
+    gc.freeze()
+
+
+class _Numbers:
+    """Stands in for babel's `Locale` where agate, the tables of dbt, asks how numbers are written."""
+
+    number_symbols: ClassVar = {"latn": {"group": ",", "decimal": "."}}
+
+    @classmethod
+    def parse(cls, locale: str) -> Any:
+        """Return the symbols of English, or all that babel knows of another language."""
+        from babel.core import Locale
+
+        return cls() if locale == "en_US" else Locale.parse(locale)
 
 
 def _no_http() -> ModuleType:
     """Return a stand-in for `requests`: the names that are looked up at import time, and a refusal."""
 
-    class RequestException(OSError):
+    class RequestError(OSError):
         """No request fails, because none is made."""
 
     def refuse(*_: object, **__: object) -> NoReturn:
-        raise RequestException("gitmart transform talks to the warehouse and to nobody else")
+        raise RequestError("gitmart transform talks to the warehouse and to nobody else")
 
     stand_in, exceptions = ModuleType("requests"), ModuleType("requests.exceptions")
-    exceptions.RequestException = exceptions.ContentDecodingError = RequestException  # type: ignore[attr-defined]
-    vars(stand_in).update(
-        exceptions=exceptions, RequestException=RequestException, Session=object, get=refuse, post=refuse
-    )
+    exceptions.RequestException = exceptions.ContentDecodingError = RequestError  # type: ignore[attr-defined]
+    vars(stand_in).update(exceptions=exceptions, RequestException=RequestError, Session=object, get=refuse, post=refuse)
     return stand_in
 
 
