@@ -1,10 +1,26 @@
 -- An extraction inserts authors before their commits, in a transaction of its own. Until the commits are
--- there nobody shall see them. Whoever stands for an author stays visible without commits of his own.
+-- there nobody shall see them. An author whose commits have vanished stays visible, because a build that began
+-- before they did still counts them; so does whoever stands for an author, also without commits of their own.
 with contributors as (
     select * from {{ source('raw', 'contributors') }}
-)
+),
 
 -- The commits are looked up by index, author by author: as a step of their own they would all be copied.
+authors as (
+    select
+        id,
+        canonical_id
+    from contributors
+    where
+        exists (
+            select 1 from {{ source('raw', 'commits') }} as commits
+            where commits.contributor_id = contributors.id
+        )
+        or id in (
+            select removed_commits.contributor_id from {{ source('raw', 'removed_commits') }} as removed_commits
+        )
+)
+
 select
     id as contributor_id,
     coalesce(canonical_id, id) as person_id,
@@ -15,12 +31,5 @@ select
     kind as contributor_kind
 from contributors
 where
-    exists (
-        select 1 from {{ source('raw', 'commits') }} as commits
-        where commits.contributor_id = contributors.id
-    )
-    or exists (
-        select 1 from {{ source('raw', 'contributors') }} as recorded
-        inner join {{ source('raw', 'commits') }} as commits on recorded.id = commits.contributor_id
-        where recorded.canonical_id = contributors.id
-    )
+    id in (select authors.id from authors)
+    or id in (select authors.canonical_id from authors)

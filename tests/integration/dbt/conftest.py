@@ -1,0 +1,294 @@
+"""A warehouse that dbt builds in, raw tables written as the extractor writes them, and dbt in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from gitmart.local.postgres import SUPERUSER, EmbeddedPostgres
+
+PROJECT = Path(__file__).parents[3] / "dbt"
+SCHEMA = "analytics"
+REBUILT = "rebuilt"  # where a full refresh puts the same marts
+SUFFIXES = ("", "_staging", "_intermediate", "_test_failures")
+MARTS = {
+    "fct_commits": ("repository_id", "commit_hash"),
+    "fct_daily_commits": ("repository_id", "contributor_id", "commit_day"),
+    "fct_repository_activity": ("repository_id", "granularity", "period_start"),
+    "fct_repository_contributors": ("repository_id", "contributor_id"),
+    "dim_repository": ("repository_id",),
+    "dim_contributor": ("contributor_id",),
+    "repository_summary": ("repository_id",),
+    "contributor_summary": ("contributor_id",),
+}
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One extraction of a repository: everything it does commits together."""
+
+    connection: Connection
+    repository: int
+    number: int
+
+    def add(
+        self,
+        name: str,
+        author: int,
+        date: str | None = "2024-03-01 10:00+00",
+        *,
+        committed: str | None = "2024-03-01 11:00+00",
+        lines: tuple[int, int] = (3, 1),
+        merge: bool = False,
+        in_default_branch: bool = True,
+    ) -> None:
+        """Insert a commit; its hash is made from its name."""
+        self.connection.execute(
+            """
+            insert into commits (repository_id, contributor_id, committer_id, commit_hash, commit_date, committed_at,
+                commit_message, lines_added, lines_deleted, files_changed, parent_count, in_default_branch, changed_run)
+            values (%s, %s, %s, %s, %s, %s, '', %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                self.repository, author, author, commit_hash(name), date, committed,
+                *((0, 0, 0) if merge else (*lines, 1)), 2 if merge else 1, in_default_branch, self.number,
+            ],
+        )  # fmt: skip
+
+    def remove(self, *hashes: str) -> None:
+        """Let commits vanish: they move to removed_commits."""
+        self.connection.execute(
+            """
+            with gone as (
+                delete from commits where repository_id = %s and commit_hash = any(%s) returning *
+            )
+            insert into removed_commits
+                (repository_id, commit_hash, removed_run, contributor_id, commit_date, committed_at, reason)
+            select repository_id, commit_hash, %s, contributor_id, commit_date, committed_at, 'unreachable' from gone
+            """,
+            [self.repository, list(hashes), self.number],
+        )
+
+    def flip(self, *hashes: str) -> None:
+        """Let commits enter or leave the default branch."""
+        self.connection.execute(
+            """
+            update commits set in_default_branch = not in_default_branch, changed_run = %s
+            where repository_id = %s and commit_hash = any(%s)
+            """,
+            [self.number, self.repository, list(hashes)],
+        )
+
+    def finish(self) -> None:
+        """Write the leaderboard and the book of runs."""
+        self.connection.execute("delete from repository_contributors where repository_id = %s", [self.repository])
+        self.connection.execute(
+            """
+            insert into repository_contributors
+            select repository_id, contributor_id, count(*), min(commit_date), max(commit_date), %s
+            from commits where repository_id = %s and in_default_branch group by repository_id, contributor_id
+            """,
+            [self.number, self.repository],
+        )
+        self.connection.execute(
+            """
+            insert into extraction_runs
+            values (%s, %s, now(), clock_timestamp(), 'main', null, '', 0, 0, 1, 0, 0, 0, 0, 0, '{}', '2.0', '0')
+            """,
+            [self.repository, self.number],
+        )
+
+
+@dataclass(slots=True)
+class Raw:
+    """The raw tables, as the role of the extractor may write them."""
+
+    connection: Connection
+
+    def repository(self, name: str) -> int:
+        """Insert a repository and return its id."""
+        return self._id(
+            "insert into repositories (url, url_key, host, name, state)"
+            " values ('https://git.example/' || %(name)s, 'https://git.example/' || %(name)s, 'git.example', %(name)s,"
+            " 'completed') returning id",
+            {"name": name},
+        )
+
+    def person(self, name: str, kind: str = "human") -> int:
+        """Insert a contributor and return its id."""
+        return self._id(
+            "insert into contributors (name, email, kind) values (%(name)s, %(name)s || '@example.org', %(kind)s)"
+            " returning id",
+            {"name": name, "kind": kind},
+        )
+
+    def join(self, contributor: int, person: int | None) -> None:
+        """Say that a contributor is the same person as another; None: stands alone."""
+        self.connection.execute("update contributors set canonical_id = %s where id = %s", [person, contributor])
+
+    @contextmanager
+    def run(self, repository: int) -> Iterator[Run]:
+        """One extraction, in one transaction."""
+        with self.connection.transaction():
+            last = self.query(
+                "select coalesce(max(run_number), 0) from extraction_runs where repository_id = %s", repository
+            )
+            run = Run(self.connection, repository, last[0][0] + 1)
+            yield run
+            run.finish()
+
+    def hashes(self, repository: int, condition: str = "true") -> list[str]:
+        """Return the hashes of commits in a stable order."""
+        rows = self.query(
+            f"select commit_hash from commits where repository_id = %s and {condition} order by 1", repository
+        )
+        return [row[0] for row in rows]
+
+    def query(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return self.connection.execute(statement.encode(), parameters).fetchall()
+
+    def _id(self, statement: str, parameters: Mapping[str, object]) -> int:
+        row = self.connection.execute(statement.encode(), parameters).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@dataclass(slots=True)
+class Dbt:
+    """The project, run by dbt in this process as the role of the transformer. Parses once per schema."""
+
+    folder: Path
+    manifests: dict[str, Any] = field(default_factory=dict)
+
+    def build(self, *words: str, schema: str = SCHEMA) -> dict[str, str]:
+        """Build and test; return the status of each node that ran by name."""
+        return self.invoke("build", *words, schema=schema)
+
+    def run(self, *words: str, schema: str = SCHEMA) -> dict[str, str]:
+        """Run the models; each must succeed."""
+        statuses = self.invoke("run", *words, schema=schema)
+        assert set(statuses.values()) == {"success"}, statuses
+        return statuses
+
+    def invoke(
+        self, *words: str, schema: str = SCHEMA, callbacks: Sequence[Callable[[Any], None]] = ()
+    ) -> dict[str, str]:
+        """Run any command of dbt and return the status of each node by name."""
+        from dbt.cli.main import dbtRunner
+
+        os.environ["GITMART_DBT_SCHEMA"] = schema
+        common = [
+            "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(self.folder / schema),
+            "--log-path", str(self.folder), "--log-level", "none", "--no-write-json",
+        ]  # fmt: skip
+        if schema not in self.manifests:
+            parsed = dbtRunner().invoke(["parse", *common])
+            assert parsed.success, parsed.exception
+            self.manifests[schema] = parsed.result
+        done = dbtRunner(manifest=self.manifests[schema], callbacks=list(callbacks)).invoke([*words, *common])
+        if done.exception is not None:
+            raise done.exception
+        return {result.node.name: str(result.status) for result in done.result.results}
+
+
+@dataclass(frozen=True, slots=True)
+class Marts:
+    """What dbt has built, as the superuser sees it."""
+
+    url: str
+
+    def rows(self, mart: str, columns: str = "*", schema: str = SCHEMA) -> list[tuple[Any, ...]]:
+        """Return the rows of a mart in the order of its key."""
+        return self.query(f"select {columns} from {schema}.{mart} order by {', '.join(MARTS[mart])}")
+
+    def query(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows, [] when it gives none."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def assert_equal_to_full_refresh(self, marts: Sequence[str] = tuple(MARTS)) -> None:
+        """Compare what incremental builds made with what a full refresh made in the other schema."""
+        for mart in marts:
+            built, rebuilt = self.rows(mart), self.rows(mart, schema=REBUILT)
+            assert sorted(set(built) ^ set(rebuilt), key=str) == [], mart
+            assert len(built) == len(rebuilt), mart
+
+
+def commit_hash(name: str) -> str:
+    """Return the hash that a commit of this name has here."""
+    return sha256(name.encode()).hexdigest()[:40]
+
+
+@pytest.fixture(scope="session")
+def dbt_database(server: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for all tests here: dbt's parse hangs on its name."""
+    name = f"test_dbt_{uuid4().hex}"
+    with psycopg.connect(server.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} template gitmart owner gitmart_owner").format(sql.Identifier(name))
+        )
+        with psycopg.connect(server.url(SUPERUSER, name), autocommit=True) as inside:
+            for suffix in SUFFIXES:
+                schema = sql.Identifier(REBUILT + suffix)
+                inside.execute(sql.SQL("create schema {}").format(schema))
+                inside.execute(sql.SQL("grant usage, create on schema {} to gitmart_transform").format(schema))
+        try:
+            yield name
+        finally:
+            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def dbt(server: EmbeddedPostgres, dbt_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
+    """The project with its settings in the environment."""
+    settings = conninfo_to_dict(server.url("gitmart_transform", dbt_database))
+    with pytest.MonkeyPatch.context() as environment:
+        for variable in [name for name in os.environ if name.startswith(("DBT_", "GITMART_DBT_"))]:
+            environment.delenv(variable)
+        environment.setenv("DO_NOT_TRACK", "1")
+        environment.setenv("GITMART_DBT_TARGET", "prod")
+        environment.setenv("GITMART_DBT_SCHEMA", SCHEMA)
+        environment.setenv("DBT_ENV_SECRET_PASSWORD", str(settings["password"]))
+        for setting in ("host", "port", "user", "dbname"):
+            environment.setenv(f"GITMART_DBT_{setting.upper()}", str(settings[setting]))
+        yield Dbt(tmp_path_factory.mktemp("dbt"))
+
+
+@pytest.fixture
+def marts(server: EmbeddedPostgres, dbt_database: str) -> Marts:
+    """The marts; none are there when a test begins, and the raw tables are empty."""
+    marts = Marts(server.url(SUPERUSER, dbt_database))
+    raw_tables = [row[0] for row in marts.query("select tablename from pg_tables where schemaname = 'public'")]
+    raw_tables.remove("gitmart_revision")
+    marts.query(f"truncate {', '.join(raw_tables)} restart identity cascade")
+    built = marts.query(
+        "select format('drop %%s if exists %%I.%%I cascade', case relkind when 'v' then 'view' else 'table' end,"
+        " nspname, relname) from pg_class join pg_namespace on pg_namespace.oid = relnamespace"
+        " where relkind in ('r', 'v') and nspname like any(%s)",
+        [f"{SCHEMA}%", f"{REBUILT}%"],
+    )
+    for (statement,) in built:
+        marts.query(statement)
+    return marts
+
+
+@pytest.fixture
+def raw(server: EmbeddedPostgres, dbt_database: str, marts: Marts) -> Iterator[Raw]:
+    """The raw tables, empty."""
+    with psycopg.connect(server.url("gitmart_extract", dbt_database), autocommit=True) as connection:
+        yield Raw(connection)
