@@ -30,8 +30,9 @@ def stopping(timeout: timedelta | None) -> Iterator[None]:
     Raise Stopped in the main thread on SIGTERM, on SIGINT, or when the time is over.
 
     Works as process 1 of a container too, where a signal without a handler would be ignored. After
-    the first one further signals are ignored: the clean-up that is under way must not be cut off
-    (whoever cannot wait sends SIGKILL, which the next run copes with).
+    the first one further signals are ignored, and so are all once the work is done: the clean-up, or
+    the telling of the result, must not be cut off. Whoever cannot wait sends SIGKILL, which the next
+    run copes with.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
@@ -41,12 +42,13 @@ def stopping(timeout: timedelta | None) -> Iterator[None]:
             raise Stopped(f"not finished within the timeout of {timeout}", Outcome.TIMEOUT)
         raise Stopped(f"asked to stop by {signal.Signals(number).name}", Outcome.CANCELLED)
 
-    before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(each, stop)
     if timeout is not None:
         signal.setitimer(signal.ITIMER_REAL, timeout.total_seconds())
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            signal.signal(each, signal.SIG_IGN)

@@ -54,6 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--work-dir", type=Path, metavar="DIR", help="where to put the clone (default: the temporary folder)"
     )
     parser.add_argument("--result-file", type=Path, metavar="FILE", help="where to write the result as JSON")
+    parser.add_argument(
+        "--allow-private-addresses", action="store_true", help="let the git host have a private or local address"
+    )
     parser.add_argument("--allow-file-urls", action="store_true", help="accept file:///path too")
 
 
@@ -120,6 +123,7 @@ def _settings(arguments: argparse.Namespace, work_dir: Path) -> Settings:
         exclude=tuple(arguments.exclude_branch),
         workers=arguments.workers or usable_cores(),
         timeout=arguments.timeout,
+        allow_private_addresses=arguments.allow_private_addresses,
     )
 
 

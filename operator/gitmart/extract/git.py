@@ -8,10 +8,13 @@ plumbing in `source.py`, because GitPython takes ten times as long for them.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from gitmart.contract.repository_url import RepositoryUrl
+from gitmart.extract.address import Address, allowed_addresses, curl_resolve
 from gitmart.extract.errors import DamagedError, GitError
 from gitmart.extract.settings import Settings
 
@@ -38,19 +41,17 @@ def hermetic_environment(settings: Settings) -> dict[str, str]:
     """
     Return the whole environment for git: what the system needs, and nothing that changes what git prints.
 
-    Writes the configuration file it names into the work folder. Proxy and certificate variables pass,
-    since they say how to reach the host, not what to read.
+    Writes the configuration files it names into the work folder. Proxy and certificate variables pass,
+    since they say how to reach the host, not what to read. Raise ExtractError when the host's address
+    is unknown or not allowed.
     """
     home = settings.work_dir / "home"
     templates = home / "templates"
     templates.mkdir(parents=True, exist_ok=True)
-    protocols = "https:ssh"
-    configuration = CONFIGURATION
-    if settings.url.scheme == "file":
-        protocols += ":file"
-        # The person who wrote file:///path wants this very folder read, whoever owns it.
-        configuration += '[safe]\n\tdirectory = "*"\n'
-    (home / "config").write_text(configuration, encoding="utf-8")
+    addresses = allowed_addresses(settings.url, allow_private=settings.allow_private_addresses)
+    (home / "config").write_text(_configuration(settings.url, addresses), encoding="utf-8")
+    (home / "ssh_config").write_text(_ssh_configuration(settings.url, addresses), encoding="utf-8")
+    is_file = settings.url.scheme == "file"
     passed = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
     proxies = [name for name in os.environ if name.lower() in {"https_proxy", "no_proxy", "all_proxy"}]
     return {
@@ -61,16 +62,34 @@ def hermetic_environment(settings: Settings) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": str(home / "config"),
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TEMPLATE_DIR": str(templates),
-        "GIT_ALLOW_PROTOCOL": protocols,
+        "GIT_ALLOW_PROTOCOL": "https:ssh:file" if is_file else "https:ssh",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "/bin/false",
         "SSH_ASKPASS": "/bin/false",
-        "GIT_SSH_COMMAND": "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=20",
+        "GIT_SSH_COMMAND": f"ssh -F {shlex.quote(str(home / 'ssh_config'))}",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         # git would flush after every commit it prints into a pipe: fifteen times the reads.
         "GIT_FLUSH": "0",
     }
+
+
+def _configuration(url: RepositoryUrl, addresses: Sequence[Address]) -> str:
+    text = CONFIGURATION
+    if url.scheme == "https" and addresses:
+        text += f"[http]\n\tcurloptResolve = {curl_resolve(url, addresses)}\n"
+    if url.scheme == "file":
+        # The person who wrote file:///path wants this very folder read, whoever owns it.
+        text += '[safe]\n\tdirectory = "*"\n'
+    return text
+
+
+def _ssh_configuration(url: RepositoryUrl, addresses: Sequence[Address]) -> str:
+    """Return options of ssh_config(5): never ask, know the host by its name, connect to the address we looked at."""
+    lines = ["BatchMode yes", "StrictHostKeyChecking yes", "ConnectTimeout 20", "ProxyCommand none", "ForwardAgent no"]
+    if url.scheme == "ssh" and addresses:
+        lines += [f"HostName {addresses[0]}", f"HostKeyAlias {url.host}"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 class Git:

@@ -76,7 +76,7 @@ def extract(run: Run) -> Totals:
         run.facts["repositoryId"] = repository_id
         if not try_lock(main, repository_lock(repository_id)):
             raise ExtractError(f"another run of {settings.url} is under way", Outcome.LOCKED)
-        drop_dead(main)
+        drop_dead(main, repository_id)
         before = books.begin(main, repository_id)
         try:
             return _extract_locked(run, main, repository_id)
@@ -97,9 +97,9 @@ def _record_failure(main: Connection, repository_id: int, before: tuple[str, str
 
 
 def _extract_locked(run: Run, main: Connection, repository_id: int) -> Totals:
-    environment = hermetic_environment(run.settings)
-    run.facts["gitVersion"] = git_version(environment)
     with run.phase("clone"):
+        environment = hermetic_environment(run.settings)
+        run.facts["gitVersion"] = git_version(environment)
         git = clone(run.settings, environment, run.reporter.at)
     run.facts["bytesFetched"] = git.pack_bytes()
     refs = read_refs(git, run.settings.include, run.settings.exclude)

@@ -21,6 +21,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     workers: int = 1  # git processes that count lines at the same time
     timeout: timedelta | None = None
+    allow_private_addresses: bool = False  # of the git host
 
     def __repr__(self) -> str:
         return f"Settings(url={self.url}, warehouse=***, include={self.include}, exclude={self.exclude})"

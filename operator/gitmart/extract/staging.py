@@ -68,9 +68,11 @@ class Staging:
         connection.execute(sql.SQL("drop table if exists {}").format(sql.SQL(", ").join(self.tables.values())))
 
 
-def drop_dead(connection: Connection) -> int:
+def drop_dead(connection: Connection, repository_id: int) -> int:
     """
     Drop the tables of runs that no longer live, of any repository; return how many.
+
+    The caller holds the lock of `repository_id` and has no tables yet, so all of that one are dead.
 
     The order matters: tables first, then locks. A table seen belongs to a run that held its lock by
     then, so a lock that is free afterwards means that the run is gone.
@@ -89,8 +91,8 @@ def drop_dead(connection: Connection) -> int:
     }
     dropped = 0
     for (name,) in found:
-        repository_id = int(str(name)[1:].partition("_")[0])
-        if repository_lock(repository_id).key & 0xFFFF_FFFF not in held:
+        owner = int(str(name)[1:].partition("_")[0])
+        if owner == repository_id or repository_lock(owner).key & 0xFFFF_FFFF not in held:
             connection.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(SCHEMA, str(name))))
             dropped += 1
     return dropped

@@ -115,6 +115,17 @@ def test_the_next_run_of_anybody_drops_staging_tables_of_the_dead(
         assert _staging(extraction) == [("r77_0123abcd_commits",)]
 
 
+def test_the_next_run_of_the_same_repository_drops_its_staging_tables(repository: Any, extraction: Any) -> None:
+    _grow(repository)
+    extraction(repository)
+    extraction.warehouse.query("create unlogged table gitmart_staging.r1_0123abcd_commits (id bigint)")
+    extraction.warehouse.query("alter table gitmart_staging.r1_0123abcd_commits owner to gitmart_extract")
+
+    extraction(repository)
+
+    assert _staging(extraction) == []
+
+
 def test_a_state_left_by_a_dead_run_is_corrected(repository: Any, extraction: Any) -> None:
     _grow(repository)
     extraction(repository)
