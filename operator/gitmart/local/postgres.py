@@ -84,11 +84,12 @@ class EmbeddedPostgres:
         """Stop the server, rolling back what is open, and wait until it is gone."""
         for number, limit in ((signal.SIGINT, STOP_LIMIT), (signal.SIGQUIT, 10)):  # fast, then immediate
             deadline = time.monotonic() + limit
-            signalled = False
+            signalled = None
             while locks.is_locked(self.lock):
-                if not signalled and (pid := self._pid()) is not None:
+                pid = self._pid()
+                if pid is not None and pid != signalled:
                     _signal(pid, number)
-                    signalled = True
+                    signalled = pid
                 if time.monotonic() > deadline:
                     break
                 time.sleep(locks.PAUSE)

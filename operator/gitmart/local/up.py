@@ -97,7 +97,7 @@ class Visit:
             for resource in resources:
                 if isinstance(resource, DbtSchedule):
                     well &= tell(resource, self._schedule(resource, targets[dbtschedule.target_of(resource)]))
-        except Cancelled:
+        except (Cancelled, KeyboardInterrupt):
             say("stopped: what was finished is kept; run the command again to go on")
             return Exit.CANCELLED
         return Exit.ALL_WELL if well else Exit.RESOURCES_FAILED
@@ -111,11 +111,14 @@ class Visit:
             resource = self._save(resource, repository.duplicate(resource, working, now))
             return _stalled(resource)
         resource = self._save(resource, repository.seen(resource, now))
-        resource = self._save(resource, repository.running(resource))
+        self._save(resource, repository.running(resource))
         try:
             run = self.jobs.extract(resource)
         except Cancelled as cancelled:
             self._save(resource, repository.ended(resource, cancelled.run))
+            raise
+        except KeyboardInterrupt:  # before it began or after it ended
+            self._save(resource, resource.status)
             raise
         resource = self._save(resource, repository.ended(resource, run))
         return extraction_ending(run, resource)

@@ -43,7 +43,7 @@ class Worker:
     A worker command and what surrounds it.
 
     `result_file` is None for a command that leaves no result. `log` takes its stderr; None leaves the
-    terminal to it. `lock` is the descriptor of the state's lock.
+    terminal to it. `lock` is the descriptor of the state's lock. `grace` is in seconds, from asking to killing.
     """
 
     words: Sequence[str]
@@ -53,6 +53,7 @@ class Worker:
     lock: int
     group: Group | None = None
     deadline: timedelta | None = None
+    grace: float = TERMINATION_GRACE
 
     def run(self) -> Run:
         """Run it to its end and return what was seen. Raise Cancelled on KeyboardInterrupt, once it has stopped."""
@@ -61,23 +62,26 @@ class Worker:
         started = datetime.now(UTC)
         process = self._start()
         try:
-            overdue = _wait(process, self.deadline.total_seconds() if self.deadline else None)
+            overdue = self._wait(process)
         except KeyboardInterrupt:
-            _stop(process)
+            _stop(process, self.grace)
             raise Cancelled(self._seen(process, started, overdue=False)) from None
         finally:
             if process.poll() is None:
                 _kill(process)
         return self._seen(process, started, overdue=overdue)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    @property
+    def command(self) -> list[str]:
+        """The words of the process."""
         # -P: a folder of the user's named like a module of ours must not be taken for it.
-        command = [sys.executable, "-P", "-m", "gitmart", *self.words]
-        if self.result_file:
-            command += ["--result-file", str(self.result_file)]
+        told = ["--result-file", str(self.result_file)] if self.result_file else []
+        return [sys.executable, "-P", "-m", "gitmart", *self.words, *told]
+
+    def _start(self) -> subprocess.Popen[bytes]:
         with open(self.log or os.devnull, "ab") as log:
             return subprocess.Popen(
-                command,
+                self.command,
                 env=worker_environment(os.environ, self.url_file),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -87,6 +91,15 @@ class Worker:
                 # We have no threads, so code may run between fork and exec.
                 preexec_fn=_entrance(self.group),
             )
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait for the process, at most until its deadline; return whether it had to be stopped."""
+        try:
+            process.wait(self.deadline.total_seconds() if self.deadline else None)
+        except subprocess.TimeoutExpired:
+            _stop(process, self.grace)
+            return True
+        return False
 
     def _seen(self, process: subprocess.Popen[bytes], started: datetime, *, overdue: bool) -> Run:
         text = ""
@@ -110,21 +123,11 @@ def worker_environment(environment: Mapping[str, str], url_file: Path) -> dict[s
     return {**kept, "GITMART_WAREHOUSE_URL_FILE": str(url_file)}
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float | None) -> bool:
-    """Wait for the process, at most until its deadline; return whether it had to be stopped."""
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        _stop(process)
-        return True
-    return False
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], grace: float) -> None:
     """Ask the process to stop; kill it if it does not, or if a person asks again."""
     process.terminate()
     try:
-        process.wait(TERMINATION_GRACE)
+        process.wait(grace)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         _kill(process)
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from gitmart.local.postgres import EmbeddedPostgres
 from gitmart.local.state import State
+from gitmart.warehouse.migrate import migrate
 
 HERMETIC = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
 
@@ -48,10 +50,22 @@ class Local:
         return out + err
 
 
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a migrated warehouse, stopped; made once because initdb takes seconds."""
+    made = EmbeddedPostgres(tmp_path_factory.mktemp("cluster") / "postgres")
+    made.start()
+    try:
+        migrate(made.url("gitmart_owner"))
+    finally:
+        made.stop()
+    return made.folder
+
+
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Local]:
     """A state folder with a name that is hard on programs."""
-    made = Local(tmp_path / 'state of $HOME `x` "é"')
+    made = Local(tmp_path / 'state of `x` "é"')
     yield made
     if made.state.exists():
         made.state.server.stop()

@@ -23,19 +23,10 @@ START = "import sys, pathlib; from gitmart.local.postgres import EmbeddedPostgre
 @pytest.fixture
 def unmade(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     """A folder in which nothing is yet."""
-    made = EmbeddedPostgres(tmp_path / "a folder é" / "postgres")
+    made = EmbeddedPostgres(tmp_path / 'a $HOME `x` "é"' / "postgres")
     made.folder.mkdir(parents=True)
     yield made
     made.stop()
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a cluster, stopped; made once because initdb takes seconds."""
-    made = EmbeddedPostgres(tmp_path_factory.mktemp("cluster") / "postgres")
-    made.start()
-    made.stop()
-    return made.folder
 
 
 @pytest.fixture
