@@ -67,6 +67,12 @@ def warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
     yield from _database(server, TEMPLATE)
 
 
+@pytest.fixture(scope="module")
+def shared_warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
+    """One for all tests of a module that leave it as it was."""
+    yield from _database(server, TEMPLATE)
+
+
 @pytest.fixture
 def second_warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
     """Another one, to compare with."""

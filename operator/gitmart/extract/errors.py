@@ -40,7 +40,7 @@ class DamagedError(ExtractError):
 # those of git 2.39 to 2.52, libcurl and OpenSSH, in the C locale.
 _TEXTS = (
     (Outcome.DISK_FULL, r"no space left on device|disk quota exceeded|write error|cannot allocate pack"),
-    (Outcome.MOVED, r"redirect|301 moved|302 found|308 permanent"),
+    (Outcome.MOVED, r"redirect|returned error: 30[12378]"),
     (
         Outcome.AUTHENTICATION_FAILED,
         (
