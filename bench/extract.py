@@ -1,5 +1,5 @@
 """
-How fast is `gitmart extract`, as a ratio to `git log --all --numstat` alone on the same repository?
+Time `gitmart extract` as a ratio to `git log --all --numstat` alone on the same repository.
 
     make bench-extract REPO=path/to/repository.git
 
@@ -65,7 +65,9 @@ def run_gitmart(repository: Path, server: EmbeddedPostgres, workers: int, folder
     name = f"bench_{uuid4().hex}"
     administrator = server.url("postgres", "postgres")
     with psycopg.connect(administrator, autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {} template gitmart owner gitmart_owner").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("create database {} template gitmart owner gitmart_owner").format(sql.Identifier(name))
+        )
         connection.execute("checkpoint")
     try:
         return _extract(repository, server.url("gitmart_extract", name), workers, folder)
@@ -138,7 +140,9 @@ def main() -> None:
     try:
         # A bare clone of its own: gitmart clones branches and tags, and the baseline must read the same.
         repository = folder / "source.git"
-        subprocess.run(["git", "clone", "--quiet", "--bare", str(arguments.repo.resolve()), str(repository)], check=True)
+        subprocess.run(
+            ["git", "clone", "--quiet", "--bare", str(arguments.repo.resolve()), str(repository)], check=True
+        )
         server.start()
         migrate(server.url("gitmart_owner"))
         cores = usable_cores()
@@ -164,7 +168,9 @@ def report(rounds: list[dict[str, Measured]]) -> None:
         return round(statistics.median(figure(each[name], each[baseline]) for each in rounds), 3)
 
     print(f"{result['commits']} commits, git {result['gitVersion']}, {len(rounds)} rounds, medians")
-    print(f"{'':26} {'wall s':>8} {'wall ÷':>7} {'CPU s':>8} {'CPU ÷':>7} {'Python MiB':>11} {'git MiB':>8} {'clone s':>8}")
+    print(
+        f"{'':26} {'wall s':>8} {'wall ÷':>7} {'CPU s':>8} {'CPU ÷':>7} {'Python MiB':>11} {'git MiB':>8} {'clone s':>8}"
+    )
     for name in (baseline, many, one):
         clone = median(name, lambda run, _: float(run.result["seconds"]["clone"]) if run.result else 0.0)  # type: ignore[index,call-overload]
         print(

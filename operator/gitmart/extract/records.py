@@ -161,10 +161,14 @@ def _files(body: list[bytes], *, simple: bool) -> list[FileChange]:
         count, rest = divmod(len(body), 3)
         if rest:
             raise ValueError(len(body))
-        return [
-            _change(raw[-1:], *stat.split(b"\t", 2))
-            for raw, stat in zip(body[0 : 2 * count : 2], body[2 * count :], strict=True)
+        raws, stats = body[: 2 * count], [stat.split(b"\t", 2) for stat in body[2 * count :]]
+        files = [
+            _change(raw[-1:], added, deleted, path)
+            for raw, (added, deleted, path) in zip(raws[::2], stats, strict=True)
         ]
+        if raws[1::2] != [change.path for change in files]:
+            raise ValueError(raws)
+        return files
     statuses = []
     position = 0
     while position < len(body) and body[position].startswith(b":"):

@@ -75,9 +75,11 @@ def test_workers_refuse_a_warehouse_of_another_revision(revision: str | None, em
     if revision is not None:
         migrate(empty_database.url("gitmart_owner"), revision)
 
-    with connect(empty_database.url("gitmart_owner"), application_name="test", autocommit=True) as connection:
-        with pytest.raises(NotMigratedError, match="run `gitmart migrate`"):
-            check_revision(connection)
+    with (
+        connect(empty_database.url("gitmart_owner"), application_name="test", autocommit=True) as connection,
+        pytest.raises(NotMigratedError, match="run `gitmart migrate`"),
+    ):
+        check_revision(connection)
 
 
 def test_a_role_that_is_not_the_owner_cannot_migrate(empty_database: Any) -> None:
