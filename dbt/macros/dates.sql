@@ -12,6 +12,12 @@
 {%- endmacro %}
 
 
+{# Whether an instant lies more than 24 hours after another; false when it is NULL. #}
+{% macro more_than_a_day_after(instant, other) -%}
+    coalesce({{ instant }} > {{ dbt.dateadd('hour', 24, other) }}, false)
+{%- endmacro %}
+
+
 {# The first day of the day, week (from Monday) or month a day lies in. #}
 {% macro first_day_of(granularity, day) -%}
     {%- if granularity == 'day' -%}

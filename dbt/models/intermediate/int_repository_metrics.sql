@@ -10,7 +10,7 @@ totals as (
     select
         repository_id,
         cast(sum(commits) as bigint) as commits,
-        cast(sum(merges) as bigint) as merges,
+        cast(sum(merge_commits) as bigint) as merge_commits,
         cast(sum(lines_added) as bigint) as lines_added,
         cast(sum(lines_deleted) as bigint) as lines_deleted,
         cast(sum(case when commits > 0 then 1 else 0 end) as bigint) as contributors,
@@ -43,7 +43,7 @@ ranked as (
         row_number() over (partition by repository_id order by commits, contributor_id) as ascending_rank,
         sum(commits) over (partition by repository_id) as total,
         sum(commits) over (
-            partition by repository_id order by commits desc, contributor_id
+            partition by repository_id order by commits desc, contributor_id asc
             rows between unbounded preceding and current row
         ) - commits as made_by_those_with_more
     from contributors

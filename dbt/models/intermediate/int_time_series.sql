@@ -1,5 +1,5 @@
 {% set granularities = ['day', 'week', 'month'] %}
-{% set measures = ['commits', 'merges', 'lines_added', 'lines_deleted', 'files_changed', 'all_refs_commits'] %}
+{% set measures = ['commits', 'merge_commits', 'lines_added', 'lines_deleted', 'files_changed', 'all_refs_commits'] %}
 
 with days as (
     select * from {{ ref('fct_daily_commits') }}
@@ -77,7 +77,7 @@ select
     granularity,
     period_start,
     commits,
-    merges,
+    merge_commits,
     lines_added,
     lines_deleted,
     files_changed,

@@ -15,7 +15,7 @@ totals as (
         contributor_id,
         cast(sum(case when commits > 0 then 1 else 0 end) as bigint) as repositories,
         cast(sum(commits) as bigint) as commits,
-        cast(sum(merges) as bigint) as merges,
+        cast(sum(merge_commits) as bigint) as merge_commits,
         cast(sum(lines_added) as bigint) as lines_added,
         cast(sum(lines_deleted) as bigint) as lines_deleted,
         min(first_commit_at) as first_commit_at,
@@ -53,11 +53,11 @@ select
     contributors.contributor_kind,
     contributors.identities,
     row_number() over (
-        order by totals.commits desc, totals.all_refs_commits desc, contributors.contributor_id
+        order by totals.commits desc, totals.all_refs_commits desc, contributors.contributor_id asc
     ) as commit_rank,
     totals.repositories,
     totals.commits,
-    totals.merges,
+    totals.merge_commits,
     totals.lines_added,
     totals.lines_deleted,
     coalesce(active_days.active_days, 0) as active_days,

@@ -63,8 +63,8 @@ contributors as (
 checked as (
     select
         *,
-        coalesce(commit_date > {{ dbt.dateadd('hour', 24, 'extracted_at') }}, false) as is_future_dated,
-        coalesce(committed_at > {{ dbt.dateadd('hour', 24, 'extracted_at') }}, false) as is_committed_in_future
+        {{ more_than_a_day_after('commit_date', 'extracted_at') }} as is_future_dated,
+        {{ more_than_a_day_after('committed_at', 'extracted_at') }} as is_committed_in_future
     from selected
 ),
 

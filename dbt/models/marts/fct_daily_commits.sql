@@ -11,7 +11,7 @@
     )
 }}
 
-{% set measures = ['commits', 'merges', 'lines_added', 'lines_deleted', 'files_changed'] %}
+{% set measures = ['commits', 'merge_commits', 'lines_added', 'lines_deleted', 'files_changed'] %}
 
 with commits as (
     select * from {{ ref('fct_commits') }}
@@ -23,22 +23,22 @@ days as (
         contributor_id,
         commit_day,
         cast(sum(case when in_default_branch then 1 else 0 end) as bigint) as commits,
-        cast(sum(case when in_default_branch and is_merge then 1 else 0 end) as bigint) as merges,
+        cast(sum(case when in_default_branch and is_merge then 1 else 0 end) as bigint) as merge_commits,
         cast(sum(case when in_default_branch then lines_added else 0 end) as bigint) as lines_added,
         cast(sum(case when in_default_branch then lines_deleted else 0 end) as bigint) as lines_deleted,
         cast(sum(case when in_default_branch then files_changed else 0 end) as bigint) as files_changed,
         cast(count(*) as bigint) as all_refs_commits,
-        cast(sum(case when is_merge then 1 else 0 end) as bigint) as all_refs_merges,
+        cast(sum(case when is_merge then 1 else 0 end) as bigint) as all_refs_merge_commits,
         cast(sum(lines_added) as bigint) as all_refs_lines_added,
         cast(sum(lines_deleted) as bigint) as all_refs_lines_deleted,
         cast(sum(files_changed) as bigint) as all_refs_files_changed
     from commits
     where commit_day is not null
     group by repository_id, contributor_id, commit_day
-)
+),
 
 {% if is_incremental() %}
-    , changed_days as (
+    changed_days as (
         select distinct
             coalesce(days.repository_id, built.repository_id) as repository_id,
             coalesce(days.commit_day, built.commit_day) as commit_day
@@ -55,14 +55,20 @@ days as (
                 or days.{{ measure }} <> built.{{ measure }}
                 or days.all_refs_{{ measure }} <> built.all_refs_{{ measure }}
             {% endfor %}
-    )
+    ),
 
-    select days.*
-    from days
-    inner join changed_days
-        on
-            days.repository_id = changed_days.repository_id
-            and days.commit_day = changed_days.commit_day
+    selected as (
+        select days.*
+        from days
+        inner join changed_days
+            on
+                days.repository_id = changed_days.repository_id
+                and days.commit_day = changed_days.commit_day
+    )
 {% else %}
-    select * from days
+    selected as (
+        select * from days
+    )
 {% endif %}
+
+select * from selected

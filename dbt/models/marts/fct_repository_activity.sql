@@ -7,7 +7,7 @@ select
     granularity,
     period_start,
     commits,
-    merges,
+    merge_commits,
     lines_added,
     lines_deleted,
     files_changed,

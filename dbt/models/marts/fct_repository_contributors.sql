@@ -13,15 +13,12 @@ select
     contributors.contributor_kind,
     row_number() over (
         partition by metrics.repository_id
-        order by metrics.commits desc, metrics.all_refs_commits desc, metrics.contributor_id
+        order by metrics.commits desc, metrics.all_refs_commits desc, metrics.contributor_id asc
     ) as commit_rank,
     metrics.commits,
-    cast(
-        cast(metrics.commits as {{ dbt.type_numeric() }})
-        / nullif(sum(metrics.commits) over (partition by metrics.repository_id), 0)
-        as numeric(7, 6)
-    ) as commit_share,
-    metrics.merges,
+    {{ calculate_share('metrics.commits', 'sum(metrics.commits) over (partition by metrics.repository_id)') }}
+        as commit_share,
+    metrics.merge_commits,
     metrics.lines_added,
     metrics.lines_deleted,
     metrics.active_days,

@@ -17,7 +17,7 @@ select
     coalesce(metrics.contributors, 0) as contributors,
     metrics.absence_factor,
     metrics.gini_coefficient,
-    coalesce(metrics.merges, 0) as merges,
+    coalesce(metrics.merge_commits, 0) as merge_commits,
     coalesce(metrics.lines_added, 0) as lines_added,
     coalesce(metrics.lines_deleted, 0) as lines_deleted,
     coalesce(metrics.active_days, 0) as active_days,

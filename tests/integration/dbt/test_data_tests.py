@@ -20,7 +20,7 @@ DAMAGE = [
     pytest.param("delete from fct_daily_commits where lines_added = 1", {"test_reconciliation", "test_data_quality"},
                  id="a lost day"),
     pytest.param("update fct_daily_commits set lines_deleted = -1 where lines_added = 1",
-                 {"non_negative_fct_daily_commits_commits__merges__lines_added__lines_deleted__files_changed"},
+                 {"non_negative_fct_daily_commits_commits__merge_commits__lines_added__lines_deleted__files_changed"},
                  id="negative lines"),
     pytest.param("update fct_daily_commits set all_refs_commits = 0 where lines_added = 1",
                  {"test_reconciliation", "test_data_quality",

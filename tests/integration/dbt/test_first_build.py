@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -70,7 +72,7 @@ def test_the_summaries_count_what_was_committed(dbt: Dbt, raw: Raw, marts: Marts
     assert set(statuses.values()) <= {"success", "pass", "no-op"}, statuses
     summary = marts.rows(
         "repository_summary",
-        "repository_name, commits, contributors, absence_factor, gini_coefficient, merges, lines_added, lines_deleted,"
+        "repository_name, commits, contributors, absence_factor, gini_coefficient, merge_commits, lines_added, lines_deleted,"
         " active_days, first_commit_at, last_commit_at, all_refs_commits, all_refs_contributors,"
         " all_refs_undated_commits, all_refs_future_dated_commits",
     )
@@ -91,6 +93,23 @@ def test_the_summaries_count_what_was_committed(dbt: Dbt, raw: Raw, marts: Marts
         " all_refs_commits from analytics.fct_repository_activity where granularity = 'month' order by 1"
     )
     assert months == [(date(2024, 2, 1), 2, 1, 1, 0, 2, 2), (date(2024, 3, 1), 3, 2, 1, 1, 5, 4)]
+
+
+def test_the_questions_of_the_page_on_marts_have_answers(
+    server: EmbeddedPostgres, dbt_database: str, dbt: Dbt, raw: Raw, marts: Marts
+) -> None:
+    repository, one = raw.repository("tools"), raw.person("one")
+    with raw.run(repository) as run:
+        run.add("a", one)
+    dbt.run()
+    page = (Path(__file__).parents[3] / "docs" / "marts.md").read_text(encoding="utf-8")
+
+    questions = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+
+    assert len(questions) == 3
+    with psycopg.connect(server.url("gitmart_read", dbt_database)) as reader:
+        for question in questions:
+            assert reader.execute(question.encode()).rowcount == 1, question
 
 
 def test_recent_commits_are_counted_back_from_the_day_of_the_build(dbt: Dbt, raw: Raw, marts: Marts) -> None:

@@ -24,7 +24,7 @@ class History:
 
     def __init__(self, raw: Raw, seed: int) -> None:
         self.raw = raw
-        self.random = random.Random(seed)  # noqa: S311 - a seed that can be repeated is the point
+        self.random = random.Random(seed)
         self.people = [raw.person(f"person-{number}") for number in range(PEOPLE)]
         self.repositories = [raw.repository(f"repository-{number}") for number in range(2)]
         self.names = 0
