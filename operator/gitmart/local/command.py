@@ -76,6 +76,10 @@ def run(arguments: argparse.Namespace) -> int:
         for line in str(error).splitlines():
             sys.stderr.write(plain(f"gitmart local: {line}") + "\n")
         return error.code
+    except OSError as error:  # a full disk, a folder of another user's, a closed pipe
+        at = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(plain(f"gitmart local: {at}{error.strerror}") + "\n")
+        return Exit.NO_STATE
     except KeyboardInterrupt:
         sys.stderr.write("gitmart local: stopped\n")
         return Exit.CANCELLED

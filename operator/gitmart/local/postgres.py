@@ -15,7 +15,6 @@ import os
 import signal
 import socket
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,8 +190,12 @@ class EmbeddedPostgres:
 
 
 def _signal(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError):  # gone already; its children follow, and the lock tells when
+    try:
         os.kill(pid, number)
+    except ProcessLookupError:
+        return  # gone already; its children follow, and the lock tells when
+    except PermissionError:
+        raise PostgresError(f"the server (process {pid}) is another user's: stop it as that user") from None
 
 
 def _answers(port: int) -> bool:

@@ -100,6 +100,8 @@ class Visit:
         except (Cancelled, KeyboardInterrupt):
             say("stopped: what was finished is kept; run the command again to go on")
             return Exit.CANCELLED
+        if not well:
+            say(f"what the workers said is in {self.jobs.state.folder('logs')}")
         return Exit.ALL_WELL if well else Exit.RESOURCES_FAILED
 
     def _repository(self, resource: Repository, working: Repository) -> Ending:
