@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from psycopg import sql
 
@@ -12,12 +13,13 @@ from gitmart.extract.git import Git
 from gitmart.extract.identities import Identities, Identity
 from gitmart.extract.listing import Listing, finish, piped
 from gitmart.extract.quarantine import Quarantined, examine, needs_header
-from gitmart.extract.records import Commit, clean
+from gitmart.extract.records import Commit, FileChange, LargeCommit, clean, is_utf8
 from gitmart.extract.staging import Staging
 from gitmart.warehouse.locks import Connection
 
 CHUNK_COMMITS = 1_000
 CHUNK_BYTES = 4 << 20  # of records: bounds the memory of a worker
+CHUNK_FILES = 20_000  # of one large commit
 
 # Texts travel as bytea: on the wire of a binary COPY both are bytes, and the server checks them as text.
 COLUMNS = {
@@ -83,14 +85,17 @@ class Loader:
         self._staging = staging
         self._identities = identities
         self._headers = Headers(git)
-        self.quarantined = 0
 
-    def load(self, commits: Iterable[Commit], loaded: Callable[[int], None]) -> None:
+    def load(self, commits: Iterable[Commit | LargeCommit], loaded: Callable[[int], None]) -> None:
         """Store all commits; `loaded(n)` hears of every chunk. Row order between workers is arbitrary."""
         chunk: list[Commit] = []
         size = 0
         try:
             for commit in commits:
+                if isinstance(commit, LargeCommit):
+                    self._store_large(commit)
+                    loaded(1)
+                    continue
                 chunk.append(commit)
                 size += commit.size
                 if len(chunk) >= CHUNK_COMMITS or size >= CHUNK_BYTES:
@@ -107,31 +112,59 @@ class Loader:
         kept: list[Quarantined] = []
         for index, commit in enumerate(chunk):
             if not commit.is_utf8 or needs_header(commit):
-                header = self._headers.read(commit.hash) if needs_header(commit) else b""
-                examined, found = examine(commit, header)
-                chunk[index] = as_utf8(examined) if not commit.is_utf8 else examined
-                kept += found
+                chunk[index] = self._examined(commit, kept)
         met: list[tuple[int, Identity]] = []
         ids = self._reserve_ids(len(chunk))
         number = self._identities.number
-        rows: dict[str, Sequence[Row]] = {
-            "commits": [
-                _commit_row(i, c, number(c.author, met), number(c.committer, met))
-                for i, c in zip(ids, chunk, strict=True)
-            ],
-            "parents": [(i, n, p) for i, c in zip(ids, chunk, strict=True) for n, p in enumerate(c.parents, 1)],
-            "files": [
-                (i, n, status, added, deleted, path, old_path)
-                for i, c in zip(ids, chunk, strict=True)
-                for n, (status, added, deleted, path, old_path) in enumerate(c.files, 1)
-            ],
-            "identities": [(n, name, email) for n, (name, email) in met],
-            "quarantine": kept,
-        }
+        self._copy(
+            {
+                "commits": [
+                    _commit_row(i, c, number(c.author, met), number(c.committer, met), _sums(c.files))
+                    for i, c in zip(ids, chunk, strict=True)
+                ],
+                "parents": [(i, n, p) for i, c in zip(ids, chunk, strict=True) for n, p in enumerate(c.parents, 1)],
+                "files": [
+                    (i, n, status, added, deleted, path, old_path)
+                    for i, c in zip(ids, chunk, strict=True)
+                    for n, (status, added, deleted, path, old_path) in enumerate(c.files, 1)
+                ],
+                "identities": [(n, name, email) for n, (name, email) in met],
+                "quarantine": kept,
+            }
+        )
+
+    def _store_large(self, commit: LargeCommit) -> None:
+        kept: list[Quarantined] = []
+        head = self._examined(commit.head, kept)
+        (row_id,) = self._reserve_ids(1)
+        added = deleted = count = 0
+        while files := list(islice(commit.files, CHUNK_FILES)):
+            piece = self._examined(head._replace(files=files, is_utf8=all(is_utf8(file.path) for file in files)), kept)
+            self._copy({"files": [(row_id, count + n, *file) for n, file in enumerate(piece.files, 1)]})
+            more_added, more_deleted, more = _sums(piece.files)
+            added, deleted, count = added + more_added, deleted + more_deleted, count + more
+        met: list[tuple[int, Identity]] = []
+        author, committer = (self._identities.number(who, met) for who in (head.author, head.committer))
+        self._copy(
+            {
+                "commits": [_commit_row(row_id, head, author, committer, (added, deleted, count))],
+                "parents": [(row_id, n, parent) for n, parent in enumerate(head.parents, 1)],
+                "identities": [(n, name, email) for n, (name, email) in met],
+                "quarantine": kept,
+            }
+        )
+
+    def _examined(self, commit: Commit, kept: list[Quarantined]) -> Commit:
+        """Return the commit as it can be stored; what cannot is appended to `kept`."""
+        header = self._headers.read(commit.hash) if needs_header(commit) else b""
+        examined, found = examine(commit, header)
+        kept += found
+        return examined if commit.is_utf8 else as_utf8(examined)
+
+    def _copy(self, rows: dict[str, Sequence[Row]]) -> None:
         for kind, some in rows.items():
             if some:
                 copy_rows(self._connection, self._staging, kind, some)
-        self.quarantined += len(kept)
 
     def _reserve_ids(self, count: int) -> list[int]:
         # Taken here, so that files and parents know their commit's id without a join afterwards.
@@ -141,11 +174,16 @@ class Loader:
         return [int(str(row[0])) for row in rows]
 
 
-def _commit_row(row_id: int, commit: Commit, author: int, committer: int) -> Row:
+def _sums(files: Sequence[FileChange]) -> tuple[int, int, int]:
+    """Return lines added, lines deleted and the number of files; binary ones count no lines."""
     added = deleted = 0
-    for change in commit.files:
+    for change in files:
         added += change.added or 0
         deleted += change.deleted or 0
+    return added, deleted, len(files)
+
+
+def _commit_row(row_id: int, commit: Commit, author: int, committer: int, sums: tuple[int, int, int]) -> Row:
     return (
         row_id,
         author,
@@ -156,9 +194,7 @@ def _commit_row(row_id: int, commit: Commit, author: int, committer: int) -> Row
         commit.committed.seconds,
         commit.committed.offset,
         len(commit.parents),
-        added,
-        deleted,
-        len(commit.files),
+        *sums,
         commit.message,
     )
 

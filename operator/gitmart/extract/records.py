@@ -15,12 +15,14 @@ stat is `added TAB deleted TAB path` (a rename: `added TAB deleted TAB NUL old N
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import BinaryIO, NamedTuple
 
 from gitmart.extract.errors import DamagedError
 
 HEADER_FIELDS = 9
+LARGE = 16 << 20  # bytes of a record: about a hundred thousand files
 FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z; PostgreSQL and Python agree on years 1 to 9999
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 LONGEST_OFFSET = 24 * 60  # minutes; more is no time zone
@@ -60,36 +62,93 @@ class Commit(NamedTuple):
     is_utf8: bool
     size: int  # bytes of the record: how much memory it takes, roughly
 
-    @property
-    def lines_added(self) -> int:
-        """Sum over the files; binary ones count nothing."""
-        return sum(change.added or 0 for change in self.files)
 
-    @property
-    def lines_deleted(self) -> int:
-        """Sum over the files; binary ones count nothing."""
-        return sum(change.deleted or 0 for change in self.files)
+class LargeCommit(NamedTuple):
+    """A commit of so many files that they are never all in memory. `files` can be gone through once."""
+
+    head: Commit  # without its files
+    files: Iterator[FileChange]
 
 
-def split_records(chunks: Iterable[bytes], separator: bytes) -> Iterator[bytes]:
-    """Yield each record without its separator. Raise DamagedError if anything stands before the first one."""
+def split_records(
+    chunks: Iterable[bytes], separator: bytes, new_spool: Callable[[], BinaryIO], limit: int = LARGE
+) -> Iterator[bytes | BinaryIO]:
+    """
+    Yield each record without its separator; one of more than `limit` bytes in a file, set to its start.
+
+    Raise DamagedError if anything stands before the first record.
+    """
     buffer = bytearray()  # grows in place: a record of many chunks is not copied once per chunk
     started = False
+    spool: BinaryIO | None = None
     for chunk in chunks:
         seen = max(0, len(buffer) - len(separator) + 1)
         buffer += chunk
         if buffer.find(separator, seen) < 0:
+            if len(buffer) > limit and started:
+                spool = spool or new_spool()
+                sure = max(0, len(buffer) - len(separator) + 1)  # after that a separator may have begun
+                spool.write(buffer[:sure])
+                del buffer[:sure]
             continue
         whole = bytes(buffer).split(separator)
         buffer[:] = whole.pop()
         if not started:
             _expect_nothing(whole.pop(0))
             started = True
+        if spool is not None:
+            yield _spooled(spool, whole.pop(0))
+            spool = None
         yield from whole
-    if started:
+    if spool is not None:
+        yield _spooled(spool, bytes(buffer))
+    elif started:
         yield bytes(buffer)
     else:
         _expect_nothing(bytes(buffer))
+
+
+def _spooled(spool: BinaryIO, rest: bytes) -> BinaryIO:
+    spool.write(rest)
+    spool.seek(0)
+    return spool
+
+
+def parse_large_record(spool: BinaryIO) -> LargeCommit:
+    """Return the commit of a record in a file; it takes a byte of memory per changed file."""
+    fields = _fields(spool)
+    head = parse_record(b"\0".join([*islice(fields, HEADER_FIELDS), b""]))
+    return LargeCommit(head, _large_files(fields, head.hash.decode("ascii", "replace")))
+
+
+def _fields(spool: BinaryIO) -> Iterator[bytes]:
+    """Yield what NUL ends."""
+    rest = b""
+    while data := spool.read(1 << 20):
+        *whole, rest = (rest + data).split(b"\0")
+        yield from whole
+    if rest:
+        raise DamagedError("git's output breaks off within a record")
+
+
+def _large_files(fields: Iterator[bytes], name: str) -> Iterator[FileChange]:
+    statuses = bytearray()
+    try:
+        field = next(fields).removeprefix(b"\n")
+        while field.startswith(b":"):
+            status = field.rpartition(b" ")[2][:1]
+            statuses += status
+            for _ in range(2 if status in b"RC" else 1):
+                next(fields)
+            field = next(fields)
+        for position, letter in enumerate(statuses):
+            added, deleted, path = (field if position == 0 else next(fields)).split(b"\t", 2)
+            old_path = None if path else next(fields)
+            yield _change(bytes((letter,)), added, deleted, path or next(fields), old_path)
+    except (RuntimeError, StopIteration, ValueError):
+        raise DamagedError(f"git's list of files of commit {name} is broken") from None
+    if next(fields, None) is not None:
+        raise DamagedError(f"git's list of files of commit {name} is longer than it should be")
 
 
 def _expect_nothing(data: bytes) -> None:

@@ -14,12 +14,12 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import IO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 from gitmart.extract.errors import DamagedError, GitError
 from gitmart.extract.git import Git
 from gitmart.extract.listing import Listing, finish, piped
-from gitmart.extract.records import Commit, parse_record, split_records
+from gitmart.extract.records import Commit, LargeCommit, parse_large_record, parse_record, split_records
 
 READ_SIZE = 1 << 18  # bytes
 STDIN_PIPE = 1 << 12  # bytes: 99 ids; the default 64 KiB would let one process hoard 1,598 of them
@@ -45,7 +45,7 @@ OPTIONS = (
 class Source(Protocol):
     """A way to read commits."""
 
-    def commits(self, ids: Listing) -> Iterator[Commit]:
+    def commits(self, ids: Listing) -> Iterator[Commit | LargeCommit]:
         """Yield the commit of each id this call takes from the list, in any order; several calls may share a list."""
 
 
@@ -55,7 +55,7 @@ class DiffTree:
     def __init__(self, git: Git) -> None:
         self._git = git
 
-    def commits(self, ids: Listing) -> Iterator[Commit]:
+    def commits(self, ids: Listing) -> Iterator[Commit | LargeCommit]:
         """Yield the commits; raise GitError or DamagedError unless git answered every id it was given."""
         # Nobody can put into a commit what is chosen after the commit was made.
         separator = secrets.token_hex(SEPARATOR_BYTES)
@@ -67,9 +67,13 @@ class DiffTree:
             feeder.start()
             count = 0
             try:
-                for record in split_records(_read(piped(process.stdout)), separator.encode()):
+                for record in split_records(_read(piped(process.stdout)), separator.encode(), self._spool):
                     count += 1
-                    yield parse_record(record)
+                    if isinstance(record, bytes):
+                        yield parse_record(record)
+                    else:
+                        with record:
+                            yield parse_large_record(record)
             finally:
                 process.stdout.close() if process.stdout else None
                 if process.poll() is None and count < feeder.fed:
@@ -83,6 +87,9 @@ class DiffTree:
                 raise GitError("counting lines", printed.read().decode(errors="replace"), process.returncode)
             if count != feeder.fed:
                 raise DamagedError(f"git was asked for {feeder.fed} commits and printed {count}")
+
+    def _spool(self) -> BinaryIO:
+        return tempfile.TemporaryFile(dir=self._git.folder)
 
 
 class Feeder(threading.Thread):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from gitmart.extract import loader, source
 
 Build = Callable[[Any], None]
 IDENT = b"Author One <one@example.org>"
@@ -212,6 +215,21 @@ def test_a_sha256_repository_equals_git(
 ) -> None:
     repository = make_repository("sha256", object_format="sha256")
     build(repository)
+
+    extraction(repository)
+
+    assert_equals_git(repository)
+
+
+def test_a_commit_too_large_for_memory_equals_git(
+    repository: Any, extraction: Any, assert_equals_git: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _many_files(repository)
+    _paths(repository)
+    _kinds(repository)
+    small = functools.partial(source.split_records, limit=500)
+    monkeypatch.setattr(source, "split_records", small)
+    monkeypatch.setattr(loader, "CHUNK_FILES", 700)
 
     extraction(repository)
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gitmart.extract.errors import DamagedError
-from gitmart.extract.records import FileChange, Moment, clean, parse_date, parse_record, split_records
+from gitmart.extract.records import (
+    FileChange,
+    Moment,
+    clean,
+    parse_date,
+    parse_large_record,
+    parse_record,
+    split_records,
+)
 
 HEADER = b"\0".join(
     (b"a" * 40, b"b" * 40 + b" " + b"c" * 40, b"Name", b"n@e", b"1 +0000", b"Other", b"o@e", b"2 -0130", b"message\n")
@@ -48,7 +58,12 @@ def test_a_record_without_files() -> None:
     ],
 )
 def test_files_keep_their_status_counts_and_names(body: bytes, files: list[FileChange]) -> None:
-    assert parse_record(HEADER + b"\0\n" + body).files == files
+    record = HEADER + b"\0\n" + body
+    large = parse_large_record(io.BytesIO(record))
+
+    assert parse_record(record).files == files
+    assert list(large.files) == files
+    assert large.head == parse_record(HEADER + b"\0")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +80,8 @@ def test_files_keep_their_status_counts_and_names(body: bytes, files: list[FileC
 def test_a_record_that_breaks_off_is_damage(record: bytes) -> None:
     with pytest.raises(DamagedError):
         parse_record(record)
+    with pytest.raises(DamagedError):
+        list(parse_large_record(io.BytesIO(record)).files)
 
 
 @pytest.mark.parametrize(
@@ -89,23 +106,29 @@ def test_zero_is_doubted() -> None:
     assert parse_date(b"0 +0000").reason is not None
 
 
-@given(st.lists(st.binary(max_size=40), min_size=1, max_size=8), st.integers(min_value=1, max_value=50))
-def test_records_are_split_wherever_the_chunks_end(bodies: list[bytes], size: int) -> None:
+@given(
+    st.lists(st.binary(max_size=90), min_size=1, max_size=8),
+    st.integers(min_value=1, max_value=50),
+    st.sampled_from([1, 20, 1000]),
+)
+def test_records_are_split_wherever_the_chunks_end(bodies: list[bytes], size: int, limit: int) -> None:
     separator = b"0123456789abcdef"
     records = [body.replace(separator, b"") for body in bodies]
     stream = b"".join(separator + record for record in records)
     chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
 
-    assert list(split_records(chunks, separator)) == records
+    found = split_records(chunks, separator, io.BytesIO, limit)
+
+    assert [each if isinstance(each, bytes) else each.read() for each in found] == records
 
 
 def test_anything_before_the_first_record_is_damage() -> None:
     with pytest.raises(DamagedError):
-        list(split_records([b"0123" * 10, b"SEPrecord"], b"SEP"))
+        list(split_records([b"0123" * 10, b"SEPrecord"], b"SEP", io.BytesIO))
 
 
 def test_nothing_gives_no_records() -> None:
-    assert list(split_records([], b"SEP")) == []
+    assert list(split_records([], b"SEP", io.BytesIO)) == []
 
 
 @given(st.binary(max_size=50), st.binary(max_size=50))
