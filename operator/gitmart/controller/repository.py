@@ -31,6 +31,12 @@ def running(repository: Repository) -> RepositoryStatus:
     return repository.status.model_copy(update={"state": "in_progress"})
 
 
+def interrupted(repository: Repository) -> RepositoryStatus:
+    """Return the status once it is certain that nothing runs: an extraction said to run was killed."""
+    status = repository.status
+    return status.model_copy(update={"state": "failed"}) if status.state == "in_progress" else status
+
+
 def suspended(repository: Repository, now: datetime) -> RepositoryStatus:
     """Return the status while spec.suspend is true."""
     verdict = Verdict(Situation.ROUTINE, "Suspended", "spec.suspend is true: no extraction is started")

@@ -82,7 +82,7 @@ class Jobs:
             return self._run(
                 [*words, "--timeout", format_duration(timeout)],
                 role,
-                log=None if sys.stderr.isatty() else self._log(name),
+                log=None if _live() else self._log(name),
                 result_file=self.state.folder("work") / f"{name}.result.json",
                 group=group,
                 deadline=timeout + DEADLINE_GRACE,
@@ -129,6 +129,11 @@ class Jobs:
 
     def _log(self, name: str) -> Path:
         return self.state.folder("logs") / f"{name}.log"
+
+
+def _live() -> bool:
+    """Whether workers show their progress to a person; else what they say goes to a log."""
+    return sys.stderr.isatty() and not os.environ.get("CI")
 
 
 def _usable_cores(resources: ComputeResources) -> int:

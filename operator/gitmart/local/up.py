@@ -38,6 +38,7 @@ def up_once(state: State, files: Sequence[str]) -> Exit:
     state.prepare()
     with interruptible(), state.locked("gitmart local up") as lock:
         objects = Objects(state.folder("objects"))
+        _correct(objects)
         now = datetime.now(UTC)
         resources: list[AnyResource] = (
             objects.apply(wanted, now) if files else [*objects.all(Repository), *objects.all(DbtSchedule)]
@@ -66,6 +67,13 @@ def _wanted(files: Sequence[str]) -> list[AnyResource]:
         return load_manifests([file if file == "-" else Path(file) for file in files], allow_file_urls=True)
     except ManifestError as error:
         raise LocalError(str(error)) from None
+
+
+def _correct(objects: Objects) -> None:
+    """Tell of extractions that were killed with their `up`. We hold the lock, so none of them runs."""
+    for known in objects.all(Repository):
+        if (status := repository.interrupted(known)) != known.status:
+            objects.save(known.model_copy(update={"status": status}))
 
 
 def _start_server(state: State) -> None:

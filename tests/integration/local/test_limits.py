@@ -78,7 +78,8 @@ def test_a_stuck_worker_is_stopped_at_its_deadline_with_its_children(tmp_path: P
 
     run = replace(a_script(tmp_path, lock, stuck, deadline=0.5), grace=0.2).run()
     os.close(lock)
-    with locks.held(tmp_path / "lock", "", str):  # the child held it as long as it lived
+    waited: list[str] = []
+    with locks.held(tmp_path / "lock", "", waited.append):  # the child held it as long as it lived
         pass
 
     assert (run.exit_code, run.deadline_exceeded) == (128 + signal.SIGKILL, True)

@@ -180,6 +180,8 @@ def test_killed_in_the_middle_the_next_one_goes_on(ready: Local, repository: Pat
         process.kill()
 
     assert stored(ready, "one")["status"]["state"] == "in_progress"
+    ready.run("up", "--once", "-f", manifest("other", repository.parent / "x", suspend=True))
+    assert stored(ready, "one")["status"]["state"] == "failed"
     ready.run("up", "--once", "-f", file)
 
     assert stored(ready, "one")["status"]["state"] == "completed"

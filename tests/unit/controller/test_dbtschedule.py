@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import pytest
 
 from gitmart.controller import dbtschedule
+from gitmart.controller.runs import Run
 from gitmart.resources.dbtschedule import DbtSchedule
 
 from .objects import SECOND, T0, a_run, a_schedule
@@ -23,9 +24,10 @@ def an_accepted_schedule() -> DbtSchedule:
     return schedule.model_copy(update={"status": dbtschedule.accepted(schedule, "in place", T0)})
 
 
-def after(schedule: DbtSchedule, *runs: Any) -> DbtSchedule:
+def after(schedule: DbtSchedule, *runs: Run) -> DbtSchedule:
     for run in runs:
-        schedule = schedule.model_copy(update={"status": dbtschedule.ended(schedule, run)})
+        status = dbtschedule.ended(schedule, run)
+        schedule = cast(DbtSchedule, schedule.model_copy(update={"status": status}))
     return schedule
 
 

@@ -68,6 +68,13 @@ def test_a_running_extraction_changes_no_condition() -> None:
     assert repository.running(good) == good.status.model_copy(update={"state": "in_progress"})
 
 
+def test_a_killed_extraction_does_not_run_for_ever() -> None:
+    killed = with_status(a_repository(), repository.running(a_repository()))
+
+    assert repository.interrupted(killed).state == "failed"
+    assert repository.interrupted(a_repository()) == a_repository().status
+
+
 def test_an_edited_spec_is_unknown_again() -> None:
     good = with_status(a_repository(), repository.ended(a_repository(), GOOD), generation=2)
 
