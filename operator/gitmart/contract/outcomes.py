@@ -33,7 +33,6 @@ class Outcome(StrEnum):
     DATA_FAILED = "DataFailed"
     PROJECT_ERROR = "ProjectError"
     NOTHING_SELECTED = "NothingSelected"
-    SOURCES_STALE = "SourcesStale"
 
     @property
     def exit_code(self) -> int:
@@ -79,5 +78,4 @@ MEANINGS = {
     Outcome.DATA_FAILED: Meaning(81, False, "dbt ran; a model or a test of severity error failed."),
     Outcome.PROJECT_ERROR: Meaning(82, False, "The dbt project does not parse or compile."),
     Outcome.NOTHING_SELECTED: Meaning(83, False, "The selection matches no node of the dbt project."),
-    Outcome.SOURCES_STALE: Meaning(84, True, "A source is older than its freshness limit and the run was told to stop there."),
 }  # fmt: skip
