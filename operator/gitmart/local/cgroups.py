@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PERIOD = 100_000  # microseconds; the kernel's own default
+_PREFIX = "gitmart-"
 _REMOVAL_LIMIT = 5  # seconds a killed process may take to leave its group
 
 
@@ -58,8 +59,9 @@ class Group:
                     time.sleep(0.02)
 
 
-def limited_group(name: str, *, cores: float, memory: int) -> Group:
+def limited_group(purpose: str, *, cores: float, memory: int) -> Group:
     """Make a group with these limits (`memory` in bytes). Raise NoLimitsError."""
+    name = f"{_PREFIX}{os.getpid()}-{purpose}"
     try:
         groups = Path("/proc/self/cgroup").read_text(encoding="utf-8")
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
@@ -71,6 +73,7 @@ def limited_group(name: str, *, cores: float, memory: int) -> Group:
         folders = tuple(dict.fromkeys(parent / name for parent in parents.values()))
         try:
             for folder in folders:
+                _remove_leftovers(folder.parent)
                 folder.mkdir()
             for controller, parent in parents.items():
                 _limit(parent / name, controller, cores, memory)
@@ -118,6 +121,15 @@ def _candidates(own: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
         with suppress(OSError):
             if parent.stat().st_uid == os.geteuid() != 0 and _is_unlimited(own[""]):
                 yield {"": parent}
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove the groups of commands that were killed. The kernel refuses while somebody is in one."""
+    for folder in parent.glob(f"{_PREFIX}[0-9]*-*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if not Path("/proc", owner).exists():
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _is_unlimited(folder: Path) -> bool:

@@ -96,7 +96,7 @@ class Jobs:
             return None
         limits = resources.limits
         try:
-            return limited_group(f"gitmart-{os.getpid()}-{name}", cores=limits.cpu.cores, memory=limits.memory.bytes)
+            return limited_group(name, cores=limits.cpu.cores, memory=limits.memory.bytes)
         except NoLimitsError as error:
             self._refusal = str(error)
             say(f"spec.resources.limits are not kept here ({error})")

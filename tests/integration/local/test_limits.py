@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +26,7 @@ MIB = 2**20
 def group() -> Iterator[Group]:
     """A group of 64 MiB and a fifth of a core, where this machine lets us make one."""
     try:
-        made = limited_group(f"gitmart-test-{uuid4().hex}", cores=0.2, memory=64 * MIB)
+        made = limited_group(f"test-{uuid4().hex}", cores=0.2, memory=64 * MIB)
     except NoLimitsError as error:
         pytest.skip(f"no control groups here: {error}")
     yield made
@@ -92,3 +93,16 @@ def test_a_worker_that_leaves_no_result_is_lost(tmp_path: Path, lock: int) -> No
     run = a_script(tmp_path, lock, "import os; os.kill(os.getpid(), 9)").run()
 
     assert verdict_of(run).reason == "ResultLost"
+
+
+def test_the_group_of_a_killed_command_is_removed_by_the_next(group: Group) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    leftovers = [folder.with_name(f"gitmart-{ended.pid}-repository-one") for folder in group.folders]
+    for leftover in leftovers:
+        leftover.mkdir()
+
+    limited_group(f"test-{uuid4().hex}", cores=1, memory=64 * MIB).remove()
+
+    assert not [leftover for leftover in leftovers if leftover.exists()]
+    assert all(folder.exists() for folder in group.folders)
