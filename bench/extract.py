@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -90,20 +91,21 @@ def _extract(repository: Path, url: str, workers: int, folder: Path) -> Measured
     watch = MemoryWatch(process.pid)
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - start
-    git_kib = watch.stop()
+    watch.stop()
     result = json.loads(result_file.read_text(encoding="utf-8"))
     assert status == 0, result
     clone = float(result["seconds"]["clone"])
     cpu = usage.ru_utime + usage.ru_stime
-    return Measured(wall - clone, cpu, usage.ru_maxrss / 1024, git_kib / 1024, result)
+    return Measured(wall - clone, cpu, watch.python_mib, watch.git_mib, result)
 
 
 class MemoryWatch:
-    """Looks twenty times a second at the peak resident size of the git processes that count lines."""
+    """Looks twenty times a second at the peak resident sizes of gitmart and of its git processes that count lines."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._peak = 0  # KiB
+        self.python_mib = 0.0
+        self.git_mib = 0.0  # the largest single one; the mapped pack counts
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
@@ -111,22 +113,25 @@ class MemoryWatch:
     def _watch(self) -> None:
         while not self._end.wait(0.05):
             try:
+                self.python_mib = max(self.python_mib, peak_mib(self._pid))
                 children = psutil.Process(self._pid).children()
-            except psutil.NoSuchProcess:
+            except (psutil.NoSuchProcess, OSError, IndexError):
                 return
             for child in children:
-                try:
+                with suppress(psutil.Error, OSError, IndexError):
                     if "diff-tree" in child.cmdline():
-                        status = Path(f"/proc/{child.pid}/status").read_text(encoding="ascii", errors="replace")
-                        self._peak = max(self._peak, int(status.partition("VmHWM:")[2].split()[0]))
-                except (psutil.Error, OSError, IndexError):
-                    continue
+                        self.git_mib = max(self.git_mib, peak_mib(child.pid))
 
-    def stop(self) -> int:
-        """Return the peak in KiB."""
+    def stop(self) -> None:
+        """Look no more."""
         self._end.set()
         self._thread.join()
-        return self._peak
+
+
+def peak_mib(pid: int) -> float:
+    """Return a process's peak resident size so far."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main() -> None:
