@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ COUNTED_AS = {
     "skipped": "skipped",
 }
 FAILED = ("error", "fail")
+_COMPILED = re.compile(r"compiled code at \S+\s*$")
 _WORDS = ("success", "pass", "warn", "fail", "error", "skipped")
 
 
@@ -27,6 +29,12 @@ def count(statuses: Iterable[str]) -> dict[str, int]:
     seen = list(statuses)
     tally = Counter(COUNTED_AS.get(status, "") for status in seen)
     return {"total": len(seen), **{word: tally[word] for word in _WORDS}}
+
+
+def sentence(text: str, limit: int = 200) -> str:
+    """Return what dbt says on one line of at most `limit` characters, without the path of a file soon to be gone."""
+    words = " ".join(_COMPILED.sub("", text).split())
+    return words if len(words) <= limit else f"{words[: limit - 1]}…"
 
 
 def build_facts(result: Any) -> dict[str, object]:
@@ -64,7 +72,7 @@ def _source(item: Any) -> dict[str, object]:
         row["maxLoadedAt"] = _utc(loaded).isoformat(timespec="seconds")
         row["ageSeconds"] = round(item.age)
     elif item.message:
-        row["message"] = _sentence(item.message)
+        row["message"] = sentence(item.message)
     return row
 
 
@@ -73,13 +81,8 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _failure(item: Any) -> dict[str, object]:
-    message = _sentence(item.message or "")
+    message = sentence(item.message or "")
     return {"name": _name(item), "status": _status(item), "failures": item.failures, "message": message}
-
-
-def _sentence(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= 200 else f"{words[:199]}…"
 
 
 def _name(item: Any) -> str:

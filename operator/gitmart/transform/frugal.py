@@ -6,6 +6,7 @@ dbt's own imports take two thirds of the process's memory. Left out are, in MiB 
 - 12: graph algorithms beyond the four that dbt calls. networkx offers no other way to leave them out.
 - 9: an SQL parser, for a format of semantic models that is looked at in folders named so in a project.
 - 9: the HTTP client. Nothing may go over the network anyhow, and so nothing can.
+- 10: a second Python, started to look after locks that processes could share; dbt has threads alone.
 - 4: how the languages of the world write numbers, read to learn that English has a decimal point.
 - 4: writing what the next process would parse faster from, where no next process can see it.
 
@@ -19,6 +20,7 @@ import importlib
 import importlib.util
 import linecache
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, NoReturn
@@ -35,6 +37,7 @@ def leave_out() -> None:
     sys.modules["requests"] = _no_http()
     sys.modules[_SEMANTIC_CONVERTER] = _deferred_converter()
     _trim_networkx()
+    vars(importlib.import_module("dbt.mp_context")).update(_MP_CONTEXT=threading)
 
 
 def lighten(*, keeps_parse: bool) -> None:

@@ -6,16 +6,35 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from gitmart.transform.digest import sentence
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
+
 
 log = logging.getLogger(__name__)
 
 # Said again by a node's own line or by the end of the run.
 _REPETITIONS = ("Log", "RunResult", "EndOfRunSummary", "FinishedRunningStats", "MainEncounteredError", "MainStackTrace")
 _BAD = frozenset({"error", "fail", "runtime error", "partial success"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A node that has ended; `message` is what a failure says."""
+
+    name: str
+    status: str
+    seconds: float
+    message: str
+
+    @property
+    def bad(self) -> bool:
+        """Whether it failed."""
+        return self.status in _BAD
 
 
 class Display(Protocol):
@@ -27,7 +46,7 @@ class Display(Protocol):
     def begin(self, node: str) -> None:
         """Show that a node has begun."""
 
-    def finish(self, node: str, status: str, seconds: float, number: int) -> None:
+    def finish(self, node: Finished, number: int) -> None:
         """Show that a node, the `number`th, has ended."""
 
     def close(self) -> None:
@@ -59,15 +78,16 @@ class Progress:
             case "NodeStart" if self._building:
                 self._display.begin(message.data.node_info.node_name)
             case "NodeFinished" if self._building:
-                self._node_finished(message.data)
+                self._node_finished(message.data.node_info, message.data.run_result)
             case name if message.info.level in ("warn", "error") and not name.startswith(_REPETITIONS):
-                log.warning("dbt says", extra={"event": name, "text": " ".join(message.info.msg.split())[:1000]})
+                log.warning("dbt says", extra={"event": name, "text": sentence(message.info.msg, 1000)})
 
-    def _node_finished(self, data: Any) -> None:
-        node, status = data.node_info, data.run_result.status
+    def _node_finished(self, node: Any, result: Any) -> None:
+        message = sentence(result.message, 1000)
+        finished = Finished(node.node_name, result.status, result.execution_time, message)
         with self._counting:
-            self.finished[node.unique_id] = status
-            self._display.finish(node.node_name, status, data.run_result.execution_time, len(self.finished))
+            self.finished[node.unique_id] = finished.status
+            self._display.finish(finished, len(self.finished))
 
 
 class Lines:
@@ -83,26 +103,29 @@ class Lines:
     def begin(self, node: str) -> None:
         """Say nothing: its end will be told."""
 
-    def finish(self, node: str, status: str, seconds: float, number: int) -> None:
+    def finish(self, node: Finished, number: int) -> None:
         """Write the line; of a failure a warning."""
-        level = logging.WARNING if status in _BAD else logging.INFO
-        facts = {"node": node, "status": status, "seconds": round(seconds, 3), "number": number, "of": self._total}
-        log.log(level, "node finished", extra=facts)
+        facts: dict[str, object] = {"node": node.name, "status": node.status, "seconds": round(node.seconds, 3)}
+        facts |= {"number": number, "of": self._total}
+        if node.bad:
+            facts["text"] = node.message
+        log.log(logging.WARNING if node.bad else logging.INFO, "node finished", extra=facts)
 
     def close(self) -> None:
         """Nothing is left to write."""
 
 
 class Bar:
-    """A progress bar for people."""
+    """A progress bar for people. It goes around the log, so it cleans what it prints."""
 
-    def __init__(self) -> None:
+    def __init__(self, clean: Callable[[str], str]) -> None:
         from rich.console import Console  # imported here: a pod never needs it
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
         self._bar: RichProgress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task("", total=None)
+        self._clean = clean
 
     def start(self, total: int) -> None:
         """Show the bar."""
@@ -113,17 +136,18 @@ class Bar:
         """Show the node's name behind the bar."""
         self._bar.update(self._task, description=node)
 
-    def finish(self, node: str, status: str, seconds: float, number: int) -> None:
+    def finish(self, node: Finished, number: int) -> None:
         """Move the bar; a failure stays on the screen."""
         self._bar.update(self._task, completed=number)
-        if status in _BAD:
-            self._bar.console.print(f"{status} after {seconds:.1f} s: {node}", markup=False)
+        if node.bad:
+            said = self._clean(f"{node.status} after {node.seconds:.1f} s: {node.name}: {node.message}")
+            self._bar.console.print(said, markup=False)
 
     def close(self) -> None:
         """Take the bar off the screen."""
         self._bar.stop()
 
 
-def display() -> Display:
-    """Return what suits stderr."""
-    return Bar() if sys.stderr.isatty() else Lines()
+def display(clean: Callable[[str], str]) -> Display:
+    """Return what suits stderr. `clean` takes secrets out of a text."""
+    return Bar(clean) if sys.stderr.isatty() else Lines()

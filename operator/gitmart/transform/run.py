@@ -53,7 +53,7 @@ def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitSta
     if orphans := end_sessions(session, target):
         log.info("ended what an earlier run left", extra={"sessions": orphans})
     folder = settings.work_dir or _temporary_folder(stopper, held)
-    shown = held.enter_context(closing(display()))
+    shown = held.enter_context(closing(display(report.scrubber.clean)))
     progress = Progress(stopper.gate, shown)
     environment = dbt_environment(session, settings, folder)
     stopper.at_end.append(lambda: _interrupted(settings, report, progress))

@@ -8,7 +8,7 @@ from typing import Any
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.transform.dbt import Answer
-from gitmart.transform.digest import COUNTED_AS, FAILED
+from gitmart.transform.digest import COUNTED_AS, FAILED, sentence
 
 # dbt hands on what PostgreSQL said, without its SQLSTATE. A failure of the warehouse is not one of the
 # data: it is worth another try, and nobody needs to look at a model.
@@ -28,7 +28,7 @@ _WAREHOUSE_SIGNS = (
 def judge_error(error: BaseException) -> tuple[Outcome, str]:
     """Return how a command of dbt that ended with an exception ended the run."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    text = " ".join(str(error).split())
+    text = sentence(str(error), 1000)
     if kinds & {"FailedToConnectError", "DbtDatabaseError"}:
         return warehouse_sign(text) or Outcome.WAREHOUSE_UNREACHABLE, f"PostgreSQL: {text}"
     if "EventCompilationError" in kinds and "does not match any" in text:
@@ -75,7 +75,7 @@ def _judge_failures(failed: Collection[Any]) -> tuple[Outcome, str]:
     signs = [warehouse_sign(item.message or "") for item in failed]
     first = next(iter(failed))
     if all(signs) and signs[0] is not None:
-        return signs[0], f"{first.node.name}: {' '.join(first.message.split())}"
+        return signs[0], f"{first.node.name}: {sentence(first.message)}"
     names = ", ".join(item.node.name for item in list(failed)[:3])
     more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
     return Outcome.DATA_FAILED, f"{len(failed)} of the models and tests failed: {names}{more}"
