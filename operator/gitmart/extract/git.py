@@ -145,6 +145,8 @@ def clone(settings: Settings, environment: Mapping[str, str], advance: Callable[
     import git as gitpython  # 0.2 s of imports that a wrong option need not wait for
 
     class Progress(gitpython.RemoteProgress):
+        objects = 0.0
+
         def update(
             self,
             op_code: int,
@@ -152,11 +154,13 @@ def clone(settings: Settings, environment: Mapping[str, str], advance: Callable[
             max_count: str | float | None = None,
             message: str = "",  # noqa: ARG002
         ) -> None:
-            stage = op_code & self.OP_MASK
+            """Take receiving and resolving for a half of the work each, in objects."""
+            stage, share = op_code & self.OP_MASK, float(cur_count) / float(max_count or 1)
             if stage == self.RECEIVING and max_count:
-                advance(float(cur_count), 2 * float(max_count))
+                self.objects = float(max_count)
+                advance(self.objects * share / 2, self.objects)
             elif stage == self.RESOLVING and max_count:
-                advance(float(max_count) + float(cur_count), 2 * float(max_count))
+                advance(self.objects * (1 + share) / 2, self.objects)
 
     folder = settings.work_dir / "repository.git"
     progress = Progress()

@@ -302,6 +302,16 @@ def _keep_books(connection: Connection, given: dict[str, object], refs: Refs, to
     connection.execute(DONE, given | {"default_branch": branch})
 
 
+def first_quarantined(connection: Connection, repository_id: int, limit: int = 5) -> list[str]:
+    """Return a line each for the newest values in quarantine: the commit, what of it, and why."""
+    rows = connection.execute(
+        """select concat_ws(' ', left(commit_hash, 12), field || ':', reason) from public.quarantine
+           where repository_id = %s order by changed_run desc, id limit %s""",
+        [repository_id, limit],
+    )
+    return [str(row[0]) for row in rows]
+
+
 def short_name(refs: Refs) -> str | None:
     """Return the default branch's name without refs/heads/, cleaned as names in the warehouse are."""
     if refs.default_branch is None:

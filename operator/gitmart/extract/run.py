@@ -21,7 +21,7 @@ from gitmart.extract.git import Git, clone, git_version, hermetic_environment
 from gitmart.extract.identities import Identities
 from gitmart.extract.listing import Listing, list_commits
 from gitmart.extract.loader import Loader, copy_lines, copy_rows
-from gitmart.extract.merge import RunFacts, Totals, insert_contributors, merge, short_name
+from gitmart.extract.merge import RunFacts, Totals, first_quarantined, insert_contributors, merge, short_name
 from gitmart.extract.progress import Reporter
 from gitmart.extract.quarantine import Quarantined
 from gitmart.extract.records import clean, is_utf8
@@ -79,7 +79,9 @@ def extract(run: Run) -> Totals:
         drop_dead(main, repository_id)
         before = books.begin(main, repository_id)
         try:
-            return _extract_locked(run, main, repository_id)
+            totals = _extract_locked(run, main, repository_id)
+            run.facts["errors"] = first_quarantined(main, repository_id)
+            return totals
         except BaseException as error:
             kill_git(settings.work_dir)
             _record_failure(main, repository_id, before, error)
