@@ -1,0 +1,91 @@
+"""Raw tables without git: what an extraction would leave, written by SQL, fast and always the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+AUTHORS = 200
+
+PEOPLE = """
+insert into contributors (name, email)
+select format('Author %%s', number), format('author-%%s@example.org', number)
+from generate_series(1, %s) as number
+on conflict do nothing
+"""
+REPOSITORY = """
+insert into repositories (url, url_key, host, name, default_branch, state, last_processed_at)
+values ('https://git.example/' || %(name)s, 'https://git.example/' || %(name)s, 'git.example', %(name)s, 'main',
+    'completed', now())
+returning id
+"""
+# Ten years, a few people with most of the commits, one commit in twenty a merge, one in ten on a side branch.
+ADD = """
+insert into commits (repository_id, contributor_id, committer_id, commit_hash, commit_date, committed_at,
+    commit_message, lines_added, lines_deleted, files_changed, parent_count, in_default_branch, changed_run)
+select
+    %(repository)s, author, author, encode(sha256(format('%%s %%s %%s', %(repository)s, %(run)s, number)::bytea), 'hex'),
+    moment, moment + interval '1 hour', 'Change number ' || number,
+    number %% 97, number %% 31, 1 + number %% 7, case when number %% 20 = 0 then 2 else 1 end, number %% 10 <> 0, %(run)s
+from (
+    select
+        number,
+        1 + (power(number * 7919 %% 1000 / 1000.0, 3) * (%(authors)s - 1))::bigint as author,
+        timestamptz '2015-01-01 00:00+00' + number * 7919 %% 5000000 * interval '1 minute' as moment
+    from generate_series(1, %(commits)s) as number
+) as made
+"""
+REMOVE = """
+with gone as (
+    delete from commits where id in (
+        select id from commits where repository_id = %(repository)s order by commit_hash limit %(removals)s
+    ) returning *
+)
+insert into removed_commits
+    (repository_id, commit_hash, removed_run, contributor_id, commit_date, committed_at, reason)
+select repository_id, commit_hash, %(run)s, contributor_id, commit_date, committed_at, 'unreachable' from gone
+"""
+CLEAR_LEADERBOARD = "delete from repository_contributors where repository_id = %(repository)s"
+FILL_LEADERBOARD = """
+insert into repository_contributors
+select repository_id, contributor_id, count(*), min(commit_date), max(commit_date), %(run)s
+from commits where repository_id = %(repository)s and in_default_branch group by repository_id, contributor_id
+"""
+BOOK = """
+insert into extraction_runs
+select %(repository)s, %(run)s, now(), clock_timestamp(), 'main', null, '', count(*), count(distinct contributor_id),
+    1, 0, %(commits)s, %(removals)s, 0, 0, '{}', '2.0', '0'
+from commits where repository_id = %(repository)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RawTables:
+    """Writes raw tables through a connection of `gitmart_extract` that commits by itself."""
+
+    connection: psycopg.Connection[tuple[object, ...]]
+
+    def repository(self, name: str) -> int:
+        """Insert a repository, and the people if they are missing; return its id."""
+        self.connection.execute(PEOPLE, [AUTHORS])
+        row = self.connection.execute(REPOSITORY, {"name": name}).fetchone()
+        assert row is not None
+        return int(str(row[0]))
+
+    def extract(self, repository: int, *, commits: int, removals: int = 0) -> None:
+        """Add commits and remove some, in one transaction, as a run of the extractor does."""
+        with self.connection.transaction():
+            last = self.connection.execute(
+                "select coalesce(max(run_number), 0) from extraction_runs where repository_id = %s", [repository]
+            ).fetchone()
+            assert last is not None
+            facts = {
+                "repository": repository,
+                "run": int(str(last[0])) + 1,
+                "commits": commits,
+                "removals": removals,
+                "authors": AUTHORS,
+            }
+            for statement in (REMOVE, ADD, CLEAR_LEADERBOARD, FILL_LEADERBOARD, BOOK):
+                self.connection.execute(statement, facts)
