@@ -8,6 +8,15 @@
 
 {% macro default__one_snapshot() %}{% endmacro %}
 
+{#
+    The isolation is that of a whole transaction, and this one may have begun: dbt has asked for columns, or has
+    dropped what a killed build left. So it is ended, and another begun in so many words: dbt-postgres leaves
+    that to the driver, which does it once per connection.
+#}
 {% macro postgres__one_snapshot() -%}
-    set transaction isolation level repeatable read
+    {%- if execute -%}
+        {%- call statement() -%} select 1 {%- endcall -%} {#- dbt refuses to end what has not begun -#}
+        {%- do adapter.commit() -%}
+    {%- endif -%}
+    begin transaction isolation level repeatable read
 {%- endmacro %}

@@ -227,6 +227,60 @@ def test_only_the_days_that_changed_are_written_again(dbt: Dbt, raw: Raw, marts:
     assert after["2024-05-02"] != before["2024-05-02"]
 
 
+def test_a_table_of_another_version_is_rebuilt(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    history = History(raw, 3)
+    dbt.run()
+    marts.query("alter table analytics.fct_commits drop column is_merge")
+    marts.query("alter table analytics.fct_daily_commits rename column merge_commits to merges")
+    a_late_commit(history, history.repositories[0])
+
+    dbt.run()
+
+    dbt.run("--full-refresh", schema="rebuilt")
+    marts.assert_equal_to_full_refresh()
+
+
+def test_what_a_killed_build_left_does_not_stop_the_next(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    history = History(raw, 4)
+    dbt.run()
+    for fact in FACTS:
+        marts.query(
+            f"create table analytics.{fact}__dbt_backup as select 1; create view analytics.{fact}__dbt_tmp as select 1"
+        )
+        marts.query(f"alter table analytics.{fact}__dbt_backup owner to gitmart_transform")
+        marts.query(f"alter view analytics.{fact}__dbt_tmp owner to gitmart_transform")
+    a_late_commit(history, history.repositories[0])
+
+    dbt.run()
+
+    dbt.run("--full-refresh", schema="rebuilt")
+    marts.assert_equal_to_full_refresh()
+    assert (
+        marts.query("select relname from pg_class where relname like '%%dbt_backup' or relname like '%%dbt_tmp'") == []
+    )
+
+
+def test_a_build_that_fails_in_its_last_statement_changes_nothing(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    repository, one = raw.repository("tools"), raw.person("one")
+    with raw.run(repository) as run:
+        run.add("old", one)
+    dbt.run()
+    before = marts.rows("fct_commits")
+    with raw.run(repository) as run:
+        run.remove(*raw.hashes(repository))
+        run.add("new", one)
+    marts.query("create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$")
+    marts.query("create trigger refuse before delete on analytics.fct_commits for each row execute function refuse()")
+
+    statuses = dbt.invoke("run", "--select", "fct_commits")
+
+    assert statuses == {"fct_commits": "error"}
+    assert marts.rows("fct_commits") == before
+    marts.query("drop function refuse() cascade")
+    dbt.run()
+    assert marts.rows("fct_commits") != before
+
+
 def test_an_extraction_between_the_statements_of_fct_commits_is_not_half_seen(
     server: EmbeddedPostgres, dbt_database: str, dbt: Dbt, raw: Raw, marts: Marts
 ) -> None:
