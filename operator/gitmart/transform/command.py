@@ -7,6 +7,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+from gitmart.transform.logs import start_logging
 from gitmart.transform.report import Report
 from gitmart.transform.run import transform
 from gitmart.transform.settings import Settings, duration_option, threads_option
@@ -35,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Transform, tell how it went on stderr and in the result file, and return the outcome's exit code."""
     hold_signals()
-    report = Report(arguments.result_file)
+    report = Report(arguments.result_file, start_logging())
     try:
         settings = Settings.of(arguments, os.environ)
     except SettingError as error:

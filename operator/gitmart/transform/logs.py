@@ -1,59 +1,49 @@
-"""Log lines of the worker: JSON objects on stderr, plain text when a person watches."""
+"""Log lines without secrets: what dbt and PostgreSQL say goes into ours, and may hold anything."""
 
 from __future__ import annotations
 
 import json
 import logging
-import sys
-from datetime import UTC, datetime
+from urllib.parse import quote
 
-_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+from gitmart.contract.logs import configure_logging
 
 
 class Scrubber:
     """Replaces secrets in what leaves the process."""
 
     def __init__(self) -> None:
-        self.secrets: set[str] = set()
+        self._secrets: set[str] = set()
+
+    def learn(self, secret: str) -> None:
+        """Replace this text from now on, also as it stands in JSON and in a URL. An empty one is no secret."""
+        if secret:
+            escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+            self._secrets |= {secret, quote(secret, safe=""), *escaped}
 
     def clean(self, text: str) -> str:
         """Return the text with each secret replaced by stars."""
-        for secret in sorted(self.secrets, key=len, reverse=True):
+        for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "*****")
         return text
 
 
-class _Lines(logging.Formatter):
-    """A line a record: JSON for machines, words for a terminal."""
+class _Cleaning(logging.Formatter):
+    """Cleans the lines of another formatter."""
 
-    def __init__(self, scrubber: Scrubber, *, terminal: bool) -> None:
+    def __init__(self, inner: logging.Formatter, scrubber: Scrubber) -> None:
         super().__init__()
+        self._inner = inner
         self._scrubber = scrubber
-        self._terminal = terminal
 
     def format(self, record: logging.LogRecord) -> str:
-        facts = {name: value for name, value in vars(record).items() if name not in _OWN}
-        if record.exc_info:
-            facts["traceback"] = self.formatException(record.exc_info)
-        return self._scrubber.clean(self._words(record, facts) if self._terminal else self._json(record, facts))
-
-    def _json(self, record: logging.LogRecord, facts: dict[str, object]) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"at": at, "level": record.levelname.lower(), "message": record.getMessage(), **facts}
-        return json.dumps(line, ensure_ascii=False, default=str)
-
-    def _words(self, record: logging.LogRecord, facts: dict[str, object]) -> str:
-        head = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        return head + record.getMessage() + "".join(f"  {name}={value}" for name, value in facts.items())
+        return self._scrubber.clean(self._inner.format(record))
 
 
 def start_logging() -> Scrubber:
-    """Send the lines of gitmart to stderr and return the scrubber they pass through."""
+    """Begin to write log lines, and return the scrubber that they pass through."""
+    configure_logging()
     scrubber = Scrubber()
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines(scrubber, terminal=sys.stderr.isatty()))
-    logger = logging.getLogger("gitmart")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Cleaning(handler.formatter or logging.Formatter(), scrubber))
     return scrubber

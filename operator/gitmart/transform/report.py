@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.result import Result, write_result
-from gitmart.transform.logs import start_logging
+from gitmart.transform.logs import Scrubber
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +23,12 @@ log = logging.getLogger(__name__)
 class Report:
     """What is known about the run so far. `facts` go into the result as they are when it ends."""
 
-    def __init__(self, result_file: Path | None) -> None:
+    def __init__(self, result_file: Path | None, scrubber: Scrubber) -> None:
         self.started_at = datetime.now(UTC)
         self.facts: dict[str, object] = {}
-        self.scrubber = start_logging()
+        self.scrubber = scrubber
         self._result_file = result_file
         self._ending = threading.Lock()
-
-    def keep_secret(self, secret: str) -> None:
-        """Make sure that this text leaves the process nowhere."""
-        if secret:
-            self.scrubber.secrets.add(secret)
 
     def claim(self) -> bool:
         """Claim the right to end the run; return whether nobody had it."""

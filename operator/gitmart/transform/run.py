@@ -45,7 +45,7 @@ def transform(settings: Settings, report: Report) -> int:
 def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitStack) -> tuple[Outcome, str]:
     target = Target(settings.schema)
     session = held.enter_context(open_session(settings.url))
-    report.keep_secret(session.info.password)
+    report.scrubber.learn(session.info.password)
     check_revision(session)
     if not take_lock(session, target, settings.lock_timeout):
         waited = format_duration(settings.lock_timeout)

@@ -16,7 +16,7 @@ from gitmart.warehouse.errors import SettingError
 PROJECT_VARIABLE = "GITMART_DBT_PROJECT"
 SCHEMA_VARIABLE = "GITMART_DBT_SCHEMA"
 DEFAULT_SCHEMA = "analytics"
-MOST_THREADS = 32  # each is a connection; more than PostgreSQL has cores gains nothing
+MOST_THREADS = 64  # each is a connection; as in a DbtSchedule
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # a PostgreSQL name that needs no quotes
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from gitmart.contract.outcomes import Outcome
+from gitmart.transform.logs import Scrubber
 from gitmart.transform.report import Report
 
 
 def test_the_first_end_is_the_one_that_is_told(tmp_path: Path) -> None:
-    report = Report(tmp_path / "result.json")
+    report = Report(tmp_path / "result.json", Scrubber())
 
     assert report.claim()
     assert not report.claim()
@@ -26,22 +27,25 @@ def test_the_first_end_is_the_one_that_is_told(tmp_path: Path) -> None:
     assert late.is_alive()  # it waits for the process to end
 
 
-def test_a_secret_is_told_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report = Report(tmp_path / "result.json")
-    report.keep_secret("")
-    report.keep_secret("canary")
-    report.facts["failures"] = [{"message": "role canary does not exist"}]
-    logging.getLogger("gitmart.x").warning("saw %s", "canary", extra={"text": "a canary"})
+@pytest.mark.parametrize("secret", ["canary", 'a"b\\c', "gehe\u00edm/nis", "%40canary"])
+def test_a_secret_is_told_nowhere(tmp_path: Path, secret: str) -> None:
+    scrubber = Scrubber()
+    scrubber.learn("")
+    scrubber.learn(secret)
+    report = Report(tmp_path / "result.json", scrubber)
+    report.facts["failures"] = [{"message": f"role {secret} does not exist"}]
 
-    report.end(Outcome.BUG, "it was canary")
+    report.end(Outcome.BUG, f"it was {secret}")
 
-    written = (tmp_path / "result.json").read_text(encoding="utf-8") + capsys.readouterr().err
-    assert "canary" not in written
-    assert written.count("*****") == 5
+    written = (tmp_path / "result.json").read_text(encoding="utf-8")
+    assert json.loads(written)["message"] == "it was *****"
+    assert json.loads(written)["failures"] == [{"message": "role ***** does not exist"}]
+    assert scrubber.clean(json.dumps({"text": secret})) == '{"text": "*****"}'
+    assert scrubber.clean(f"https://user:{quote(secret, safe='')}@host") == "https://user:*****@host"
 
 
-def test_a_result_file_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert Report(tmp_path).end(Outcome.SUCCEEDED, "fine") == 0
+def test_a_result_file_that_cannot_be_written_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert Report(tmp_path, Scrubber()).end(Outcome.SUCCEEDED, "fine") == 0
 
-    last = json.loads(capsys.readouterr().err.splitlines()[-1])
-    assert (last["level"], last["file"]) == ("error", str(tmp_path))
+    assert caplog.records[-1].levelname == "ERROR"
+    assert vars(caplog.records[-1])["file"] == str(tmp_path)

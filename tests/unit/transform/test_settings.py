@@ -81,9 +81,9 @@ def test_a_wrong_setting_is_named(words: tuple[str, ...], environment: dict[str,
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        pytest.param(("--threads", "0"), "1 to 32", id="no threads"),
-        pytest.param(("--threads", "33"), "1 to 32", id="too many threads"),
-        pytest.param(("--threads", "٤"), "1 to 32", id="threads in other digits"),
+        pytest.param(("--threads", "0"), "1 to 64", id="no threads"),
+        pytest.param(("--threads", "65"), "1 to 64", id="too many threads"),
+        pytest.param(("--threads", "٤"), "1 to 64", id="threads in other digits"),
         pytest.param(("--timeout", "0s"), "at least 1s", id="no time"),
         pytest.param(("--timeout", "soon"), "1h30m", id="not a duration"),
         pytest.param(("--lock-timeout", "10"), "10m", id="no unit"),
