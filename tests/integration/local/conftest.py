@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -51,7 +52,7 @@ class Local:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a migrated warehouse, stopped; made once because initdb takes seconds."""
     made = EmbeddedPostgres(tmp_path_factory.mktemp("cluster") / "postgres")
     made.start()
@@ -59,7 +60,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
         migrate(made.url("gitmart_owner"))
     finally:
         made.stop()
-    return made.folder
+    yield made.folder
+    shutil.rmtree(made.folder)
 
 
 @pytest.fixture
@@ -69,6 +71,7 @@ def local(tmp_path: Path) -> Iterator[Local]:
     yield made
     if made.state.exists():
         made.state.server.stop()
+    shutil.rmtree(made.folder, ignore_errors=True)  # pytest keeps folders; these are large
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def unmade(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     made.folder.mkdir(parents=True)
     yield made
     made.stop()
+    shutil.rmtree(made.folder)  # pytest keeps folders; these are large
 
 
 @pytest.fixture
@@ -111,6 +112,7 @@ def test_starts_at_once_share_one_server(unmade: EmbeddedPostgres) -> None:
     assert query(unmade, "select count(*) from pg_database where datname = 'gitmart'") == [(1,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", ["server.lock", "initdb.password", "data.new", "data.new/global", "data"])
 def test_a_start_killed_at_any_moment_is_recovered(unmade: EmbeddedPostgres, sign: str) -> None:
     embedded = unmade
@@ -169,6 +171,7 @@ def test_a_long_path_works(cluster: Path, tmp_path: Path) -> None:
         assert query(embedded, "select 1") == [(1,)]
     finally:
         embedded.stop()
+        shutil.rmtree(embedded.folder)
 
 
 def test_an_unknown_role_is_refused_with_those_there_are(embedded: EmbeddedPostgres) -> None:

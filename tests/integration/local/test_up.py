@@ -122,6 +122,7 @@ def test_suspended_and_duplicate_resources_are_not_run(ready: Local, repository:
     }
 
 
+@pytest.mark.slow
 def test_an_edited_spec_is_a_new_generation(ready: Local, repository: Path, manifest: Manifest) -> None:
     ready.run("up", "--once", "-f", manifest("one", repository))
     before = stored(ready, "one")
@@ -154,6 +155,7 @@ def test_secrets_stay_in_their_files(ready: Local, repository: Path, manifest: M
     assert not [text for text in texts for password in passwords.values() if password in text]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_in_the_middle_everything_stays_usable(
     ready: Local, repository: Path, manifest: Manifest, number: signal.Signals
