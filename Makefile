@@ -58,10 +58,10 @@ lock: $(READY) ## Resolve the dependencies anew
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 bench-%: $(READY)
-	@$(BIN)/python bench/$(subst -,_,$*).py $(if $(REPO),--repo '$(REPO)')
+	@$(BIN)/python -W ignore bench/$(subst -,_,$*).py $(if $(REPO),--repo '$(REPO)')
 
 campaign-%: $(READY)
-	@$(BIN)/python tests/campaigns/$(subst -,_,$*).py
+	@$(BIN)/python -W ignore tests/campaigns/$(subst -,_,$*).py $(if $(REPO),--repo '$(REPO)')
 
 clean: ## Remove what make has made, the state of the demo too
 	@test ! -x $(BIN)/gitmart || test ! -d .gitmart || $(BIN)/gitmart local reset --yes --state .gitmart

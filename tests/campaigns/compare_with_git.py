@@ -30,6 +30,35 @@ ENVIRONMENT = {
     "GIT_NO_REPLACE_OBJECTS": "1",
 }
 
+# What a fresh extraction gives again: natural keys and values, no ids, no run numbers, no clocks.
+NATURAL = {
+    "commits": """
+        select c.commit_hash, a.name, a.email, k.name, k.email, c.commit_date, c.committed_at, c.commit_message,
+            c.lines_added, c.lines_deleted, c.files_changed, c.parent_count, c.commit_date_offset_minutes,
+            c.committed_at_offset_minutes, c.in_default_branch
+        from commits c join contributors a on a.id = c.contributor_id join contributors k on k.id = c.committer_id
+        where c.repository_id = %(id)s order by 1""",
+    "parents": """
+        select c.commit_hash, p.position, p.parent_hash from commit_parents p join commits c on c.id = p.commit_id
+        where p.repository_id = %(id)s order by 1, 2""",
+    "files": """
+        select c.commit_hash, f.position, f.status, f.added, f.deleted, f.path, f.old_path
+        from commit_files f join commits c on c.id = f.commit_id where f.repository_id = %(id)s order by 1, 2""",
+    "refs": "select name, kind, object_hash, commit_hash from refs where repository_id = %(id)s order by 1",
+    "leaderboard": """
+        select a.name, a.email, l.commit_count, l.first_commit_date, l.last_commit_date
+        from repository_contributors l join contributors a on a.id = l.contributor_id
+        where l.repository_id = %(id)s order by 1, 2""",
+    "quarantine": """
+        select commit_hash, field, raw, reason from quarantine where repository_id = %(id)s order by 1, 2, 3""",
+}
+
+
+def natural(connection: psycopg.Connection, url_key: str) -> dict[str, list[tuple[object, ...]]]:
+    """Return everything about a repository that a fresh extraction would give again."""
+    (repository,) = connection.execute("select id from public.repositories where url_key = %s", [url_key]).fetchone()
+    return {name: connection.execute(query, {"id": repository}).fetchall() for name, query in NATURAL.items()}
+
 
 def git(repository: Path, *words: str) -> bytes:
     """Return what git prints."""

@@ -79,9 +79,7 @@ def extract(run: Run) -> Totals:
         drop_dead(main, repository_id)
         before = books.begin(main, repository_id)
         try:
-            totals = _extract_locked(run, main, repository_id)
-            run.facts["errors"] = first_quarantined(main, repository_id)
-            return totals
+            return _extract_locked(run, main, repository_id)
         except BaseException as error:
             kill_git(settings.work_dir)
             _record_failure(main, repository_id, before, error)
@@ -116,7 +114,9 @@ def _extract_locked(run: Run, main: Connection, repository_id: int) -> Totals:
         work = Work(run, main, staging, git, refs, known=has_commits(main, repository_id))
         expected = work.load()
         with run.phase("merge"):
-            return _merge(work, repository_id, expected)
+            totals = _merge(work, repository_id, expected)
+        run.facts["errors"] = first_quarantined(main, repository_id)
+        return totals
     finally:
         with suppress(psycopg.Error):
             staging.drop(main)

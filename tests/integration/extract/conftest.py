@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,28 +21,6 @@ from gitmart.extract.settings import Settings
 
 CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
 
-# What a fresh extraction gives again: natural keys and values, no ids, no run numbers, no clocks.
-NATURAL = {
-    "commits": """
-        select c.commit_hash, a.name, a.email, k.name, k.email, c.commit_date, c.committed_at, c.commit_message,
-            c.lines_added, c.lines_deleted, c.files_changed, c.parent_count, c.commit_date_offset_minutes,
-            c.committed_at_offset_minutes, c.in_default_branch
-        from commits c join contributors a on a.id = c.contributor_id join contributors k on k.id = c.committer_id
-        where c.repository_id = %(id)s order by 1""",
-    "parents": """
-        select c.commit_hash, p.position, p.parent_hash from commit_parents p join commits c on c.id = p.commit_id
-        where p.repository_id = %(id)s order by 1, 2""",
-    "files": """
-        select c.commit_hash, f.position, f.status, f.added, f.deleted, f.path, f.old_path
-        from commit_files f join commits c on c.id = f.commit_id where f.repository_id = %(id)s order by 1, 2""",
-    "refs": "select name, kind, object_hash, commit_hash from refs where repository_id = %(id)s order by 1",
-    "leaderboard": """
-        select a.name, a.email, l.commit_count, l.first_commit_date, l.last_commit_date
-        from repository_contributors l join contributors a on a.id = l.contributor_id
-        where l.repository_id = %(id)s order by 1, 2""",
-    "quarantine": """
-        select commit_hash, field, raw, reason from quarantine where repository_id = %(id)s order by 1, 2, 3""",
-}
 TABLES = ("commits", "commit_parents", "commit_files", "contributors", "refs", "removed_commits", "quarantine",
           "repository_contributors")  # fmt: skip
 
@@ -77,9 +56,9 @@ class Extraction:
     def natural(self, repository: Any) -> dict[str, list[tuple[object, ...]]]:
         """Return everything about a repository that a fresh extraction would give again."""
         with psycopg.connect(self.warehouse.url("postgres")) as connection:
-            row = connection.execute("select id from repositories where url = %s", [repository.url]).fetchone()
-            assert row is not None
-            return {name: connection.execute(sql, {"id": row[0]}).fetchall() for name, sql in NATURAL.items()}
+            key = parse_repository_url(repository.url, allow_file=True).key
+            rows: dict[str, list[tuple[object, ...]]] = load_comparison().natural(connection, key)
+            return rows
 
     def rows(self) -> dict[str, list[tuple[object, ...]]]:
         """Return every row of every table with data, ids and run numbers too."""
@@ -100,6 +79,11 @@ def fresh_extraction(second_warehouse: Any, tmp_path: Path) -> Extraction:
 @pytest.fixture(scope="session")
 def comparison() -> ModuleType:
     """The script that compares a warehouse with git and imports nothing of gitmart."""
+    return load_comparison()
+
+
+@functools.cache
+def load_comparison() -> ModuleType:
     spec = importlib.util.spec_from_file_location("compare_with_git", CAMPAIGNS / "compare_with_git.py")
     assert spec is not None
     assert spec.loader is not None

@@ -79,7 +79,7 @@ def test_a_server_that_stops_in_the_middle_loses_nothing(
     own_server.start()
     with psycopg.connect(own_server.url("postgres")) as connection:
         assert connection.execute("select count(*) from commits").fetchone() == (0,)
-    again = _extract(repository, own_server.url("gitmart_extract"), tmp_path, lambda name: None)
+    again = _extract(repository, own_server.url("gitmart_extract"), tmp_path, print)
     assert (again["exit"], again["commits"]) == (0, 6000)
     with psycopg.connect(own_server.url("postgres")) as connection:
         left = connection.execute("select count(*) from pg_tables where schemaname = 'gitmart_staging'").fetchone()
@@ -108,7 +108,7 @@ def test_a_full_disk_of_the_server_is_told_as_such(
             connection.execute(f"create tablespace small location '{small}/space'".encode())
             connection.execute("create database full_disk template gitmart tablespace small owner gitmart_owner")
 
-        result = _extract(repository, own_server.url("gitmart_extract", "full_disk"), tmp_path, lambda name: None)
+        result = _extract(repository, own_server.url("gitmart_extract", "full_disk"), tmp_path, print)
 
         assert (result["exit"], result["outcome"]) == (74, "DiskFull"), result["message"]
         assert "PostgreSQL" in str(result["message"])
