@@ -261,7 +261,7 @@ def dbt(server: EmbeddedPostgres, dbt_database: str, tmp_path_factory: pytest.Te
         for variable in [name for name in os.environ if name.startswith(("DBT_", "GITMART_DBT_"))]:
             environment.delenv(variable)
         environment.setenv("DO_NOT_TRACK", "1")
-        environment.setenv("GITMART_DBT_TARGET", "prod")
+        environment.setenv("GITMART_DBT_TARGET", "dev")  # the one with unit tests
         environment.setenv("GITMART_DBT_SCHEMA", SCHEMA)
         environment.setenv("DBT_ENV_SECRET_PASSWORD", str(settings["password"]))
         for setting in ("host", "port", "user", "dbname"):

@@ -38,7 +38,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any
         ])  # fmt: skip
         assert parsed.success, parsed.exception
         assert not isinstance(parsed.result, Exception)
-        yield parsed.result.to_dict()  # type: ignore[union-attr]
+        yield parsed.result.to_dict()
 
 
 @pytest.fixture(scope="session")
