@@ -65,7 +65,8 @@ class Progress:
         self._counting = threading.Lock()
 
     def begin_build(self) -> None:
-        """Count from now on: what ran before was about sources."""
+        """Count from now on: what ran before was about sources, or is built once more."""
+        self.finished.clear()
         self._building = True
 
     def event(self, message: Any) -> None:

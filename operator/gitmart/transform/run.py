@@ -19,7 +19,7 @@ from gitmart.transform.report import Report
 from gitmart.transform.settings import Settings
 from gitmart.transform.stopper import Stopper
 from gitmart.transform.target import Target, end_sessions, open_session, take_lock
-from gitmart.transform.verdict import judge_build, judge_error
+from gitmart.transform.verdict import judge_build, judge_error, worth_another_try
 from gitmart.warehouse.errors import WarehouseError
 from gitmart.warehouse.revision import check_revision
 
@@ -72,6 +72,10 @@ def _build(dbt: Dbt, report: Report, progress: Progress) -> tuple[Outcome, str]:
     report.facts["sources"] = source_facts(fresh.result)
     progress.begin_build()
     built = dbt.build()
+    if worth_another_try(built):  # a build is safe to repeat: whole tables, or what is new by its number
+        log.warning("sessions got into each other's way, building once more")
+        progress.begin_build()
+        built = dbt.build()
     if built.exception is None:
         report.facts.update(dbt.identity(), **build_facts(built.result))
     return judge_build(built, progress.total)

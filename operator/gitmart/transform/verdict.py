@@ -17,6 +17,7 @@ _GONE = (
     "|SSL connection has been closed|could not receive data from server|the database system is"
     "|remaining connection slots|too many (clients|connections)|out of shared memory"
 )
+_COLLISION = "deadlock detected|could not serialize access|tuple concurrently (updated|deleted)"
 _WAREHOUSE_SIGNS = (
     (Outcome.DISK_FULL, "No space left on device|could not (extend|write to) file"),
     (Outcome.WAREHOUSE_UNREACHABLE, _GONE),
@@ -44,11 +45,19 @@ def judge_build(answer: Answer, selected: int) -> tuple[Outcome, str]:
     """Return how the build ended. `selected` is the number of nodes that dbt said it would build."""
     if answer.exception is not None:
         return judge_error(answer.exception)
-    statuses = {item.node.unique_id: str(getattr(item.status, "value", item.status)) for item in answer.result.results}
+    statuses = {item.node.unique_id: _status(item) for item in answer.result.results}
     operations = {item.node.unique_id for item in answer.result.results if item.node.resource_type == "operation"}
     if failed := [item for item in answer.result.results if COUNTED_AS.get(statuses[item.node.unique_id]) in FAILED]:
         return _judge_failures(failed)
     return judge_coverage({name: status for name, status in statuses.items() if name not in operations}, selected)
+
+
+def worth_another_try(answer: Answer) -> bool:
+    """Whether all that failed is that sessions got into each other's way, which the next try need not."""
+    if answer.exception is not None:
+        return False
+    failed = [item for item in answer.result.results if COUNTED_AS.get(_status(item)) in FAILED]
+    return bool(failed) and all(re.search(_COLLISION, item.message or "") for item in failed)
 
 
 def judge_coverage(statuses: Mapping[str, str], selected: int) -> tuple[Outcome, str]:
@@ -79,3 +88,7 @@ def _judge_failures(failed: Collection[Any]) -> tuple[Outcome, str]:
     names = ", ".join(item.node.name for item in list(failed)[:3])
     more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
     return Outcome.DATA_FAILED, f"{len(failed)} of the models and tests failed: {names}{more}"
+
+
+def _status(item: Any) -> str:
+    return str(getattr(item.status, "value", item.status))

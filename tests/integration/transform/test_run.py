@@ -112,6 +112,33 @@ def test_a_failed_test_is_told_with_its_rows(transform: Any, warehouse: Any) -> 
     assert process.result["counts"]["skipped"] == 1  # what stands on a failed test is not built
 
 
+@pytest.mark.parametrize(
+    ("failures", "outcome"), [(1, Outcome.SUCCEEDED), (2, Outcome.DATA_FAILED)], ids=["once", "twice"]
+)
+def test_a_deadlock_gets_one_more_try(transform: Any, warehouse: Any, failures: int, outcome: Outcome) -> None:
+    warehouse.query(
+        """
+        create sequence tries;
+        grant usage on sequence tries to gitmart_transform;
+        create function collide(failures int) returns int language plpgsql as $$ begin
+            if nextval('public.tries') <= failures then
+                raise exception 'deadlock detected' using errcode = '40P01';
+            end if;
+            return 1;
+        end $$;
+        """
+    )
+    transform.project.model(
+        "unlucky", f"{{{{ config(materialized='table') }}}} select public.collide({failures}) as one"
+    )
+
+    process = transform.run()
+
+    assert process.ended_as(outcome)
+    assert process.result["counts"]["total"] == 5
+    assert warehouse.query("select last_value from tries") == [(2,)]
+
+
 def test_full_refresh_rebuilds_incremental_models(transform: Any, warehouse: Any) -> None:
     transform.project.model("grown", "{{ config(materialized='incremental') }} select 1 as one")
     for words, rows in (((), 1), ((), 2), (("--full-refresh",), 1)):

@@ -13,7 +13,7 @@ from dbt_common.exceptions import CompilationError, DbtDatabaseError, DbtInterna
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.transform.dbt import Answer
-from gitmart.transform.verdict import judge_build, judge_error
+from gitmart.transform.verdict import judge_build, judge_error, worth_another_try
 
 
 def a_result(*statuses: str, message: str = "", kind: str = "model") -> list[Any]:
@@ -99,3 +99,22 @@ def test_the_message_names_what_failed() -> None:
     message = judge_build(Answer(SimpleNamespace(results=a_result(*["error"] * 5)), None), 5)[1]
 
     assert message == "5 of the models and tests failed: error-0, error-1, error-2 and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("results", "worth"),
+    [
+        pytest.param(a_result("error", "skipped", message="deadlock detected"), True, id="a deadlock"),
+        pytest.param(
+            a_result("error", message="could not serialize access due to concurrent update"), True, id="a collision"
+        ),
+        pytest.param(a_result("success"), False, id="all well"),
+        pytest.param(
+            a_result("error", message="deadlock detected") + a_result("fail", message="Got 1 result"),
+            False,
+            id="something else besides",
+        ),
+    ],
+)
+def test_only_collisions_are_worth_another_try(results: list[Any], worth: bool) -> None:
+    assert worth_another_try(Answer(SimpleNamespace(results=results), None)) is worth
