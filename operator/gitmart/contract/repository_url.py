@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 URL_LIMIT = 2048  # characters
 DEFAULT_PORTS = {"https": 443, "ssh": 22}
@@ -104,8 +105,10 @@ class RepositoryUrl:
 
     @property
     def name(self) -> str:
-        """The last part of the path, without `.git`."""
-        return self._bare_path.rpartition("/")[2]
+        """The last part of the path, without `.git`, for people: decoded if that leaves something printable."""
+        raw = self._bare_path.rpartition("/")[2]
+        decoded = unquote(raw)
+        return decoded if decoded.isprintable() else raw
 
     @property
     def _authority(self) -> str:

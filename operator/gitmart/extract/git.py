@@ -162,13 +162,17 @@ def clone(settings: Settings, environment: Mapping[str, str], advance: Callable[
             elif stage == self.RESOLVING and max_count:
                 advance(self.objects * (1 + share) / 2, self.objects)
 
+    class Clone(gitpython.Repo):
+        def __init__(self, path: str, odbt: type) -> None:
+            super().__init__(path, odbt, expand_vars=False)  # a folder's name may well hold a $
+
     folder = settings.work_dir / "repository.git"
     progress = Progress()
     runner = gitpython.Git(settings.work_dir)
     # GitPython adds the environment to its own process's; ours was emptied of GIT_* at the start.
     runner.update_environment(**environment)
     try:
-        gitpython.Repo._clone(  # noqa: SLF001 # clone_from() cannot be given a working folder
+        Clone._clone(  # noqa: SLF001 # clone_from() cannot be given a working folder
             runner, str(settings.url), str(folder), gitpython.GitCmdObjectDB, progress=progress, bare=True
         ).close()
     except gitpython.GitCommandError as error:

@@ -184,3 +184,17 @@ def test_a_private_address_is_refused_before_anything_is_sent(host: str, run_ext
 
     assert (result["exit"], result["outcome"]) == (64, "InvalidInput")
     assert "--allow-private-addresses" in str(result["message"])
+
+
+def test_folders_with_signs_in_their_names_work(
+    make_repository: Any, run_extract: Extract, tmp_path: Path, warehouse: Any
+) -> None:
+    repository = make_repository("a $HOME of 'quotes' and \"more\"; café")
+    repository.commit()
+    work_dir = tmp_path / "work $HOME ; é"
+    work_dir.mkdir()
+
+    result = run_extract(f"--url={repository.url}", "--allow-file-urls", f"--work-dir={work_dir}")
+
+    assert (result["exit"], result["commits"]) == (0, 1), result
+    assert warehouse.query("select name from repositories") == [("a $HOME of 'quotes' and \"more\"; café",)]

@@ -118,3 +118,18 @@ def test_the_name_is_the_last_part_of_the_path() -> None:
 def test_each_rule_reads_the_same_in_re2(rule: UrlRule) -> None:
     """RE2 knows no look-around, back-references, named groups of Python's, atomic groups or possessive repeats."""
     assert not re.search(r"\(\?|\\[1-9bBdDsSwWAZ]|[*+?}]\+", rule.pattern)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://git.example.org/group/name.git", "name"),
+        ("https://git.example.org/group/two%20words", "two words"),
+        ("https://git.example.org/group/caf%C3%A9/", "café"),
+        ("https://git.example.org/group/bell%07", "bell%07"),
+        ("https://git.example.org/group/nul%00", "nul%00"),
+        ("https://git.example.org/group/half%E9", "half\ufffd"),
+    ],
+)
+def test_the_name_is_written_for_people(url: str, name: str) -> None:
+    assert parse_repository_url(url, allow_file=False).name == name
