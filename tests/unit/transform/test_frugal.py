@@ -28,7 +28,14 @@ except OSError as error:
     refused = str(error)
 from metricflow.converters.osi_to_msi import OSIToMSIConverter
 converter = type(OSIToMSIConverter()).__module__
+from dbt.contracts.graph.unparsed import UnparsedModelUpdate
+def refused_by_schema(**field):
+    try:
+        UnparsedModelUpdate.validate({"name": "x", "original_file_path": "", "yaml_key": "", "package_name": "", **field})
+    except Exception as error:
+        return type(error).__name__
 print(json.dumps({
+    "schema": [refused_by_schema(), refused_by_schema(columns=1), refused_by_schema(description=[])],
     "trimmed": trimmed, "loaded": loaded, "refused": refused, "converter": converter,
     "on demand": [nx.pagerank.__name__, nx.drawing.layout.__name__, nx.complete_graph(3).size()],
     "nonsense": hasattr(nx, "nonsense"),
@@ -79,3 +86,7 @@ def test_no_request_can_be_made(seen: dict[str, object]) -> None:
 
 def test_locks_are_those_of_threads(seen: dict[str, object]) -> None:
     assert seen["lock"] == "_thread"
+
+
+def test_what_people_write_is_validated_as_ever(seen: dict[str, object]) -> None:
+    assert seen["schema"] == [None, "ValidationError", "ValidationError"]
