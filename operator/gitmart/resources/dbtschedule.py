@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from gitmart.contract.durations import PATTERN as DURATION
 from gitmart.resources.base import (
     Conditions,
     Count,
@@ -22,7 +23,7 @@ from gitmart.resources.base import (
     matching,
 )
 from gitmart.resources.columns import AGE, MESSAGE, READY, PrinterColumn
-from gitmart.resources.duration import DURATION, DurationBetween
+from gitmart.resources.duration import DurationBetween
 from gitmart.resources.quantity import TransformationResources
 from gitmart.resources.schedule import Cron, TimeZone
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,25 +9,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from gitmart.contract.durations import ALLOWED, PATTERN, TEXT_LIMIT, format_duration, parse_duration
 from gitmart.resources.base import CEL_KEY, Rule, cel_matches
-
-_TEXT_LIMIT = 20  # characters
-DURATION = r"^([0-9]{1,6}[hms]){1,3}$"
-_SECONDS = {"h": 3600, "m": 60, "s": 1}
-
-
-def parse_duration(text: str) -> timedelta:
-    """Return the duration `text` stands for. Raises ValueError on anything but numbers with h, m or s."""
-    if re.fullmatch(DURATION, text, re.ASCII) is None:
-        raise ValueError(f"{text[:_TEXT_LIMIT]!r} is no duration: write it like 30s, 10m or 1h30m")
-    return timedelta(seconds=sum(int(part[:-1]) * _SECONDS[part[-1]] for part in re.findall(r"\d+[hms]", text)))
-
-
-def format_duration(duration: timedelta) -> str:
-    """Return whole seconds as hours, minutes and seconds, such as 1h30m; less than a second is 0s."""
-    minutes, seconds = divmod(int(duration.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    return "".join(f"{count}{unit}" for count, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if count) or "0s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +25,8 @@ class DurationBetween:
         """The bounds, as both sides check them."""
         shortest, longest = format_duration(self.shortest), format_duration(self.longest)
         return Rule(
-            f"must be a duration from {shortest} to {longest}, written like 30s, 10m or 1h30m",
-            f"{cel_matches(DURATION)} && "
+            f"must be a duration from {shortest} to {longest}: {ALLOWED}",
+            f"{cel_matches(PATTERN)} && "
             f"duration(self) >= duration('{shortest}') && duration(self) <= duration('{longest}')",
             lambda value: self.shortest <= value <= self.longest,
         )
@@ -70,7 +52,7 @@ class DurationBetween:
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {
             "type": "string",
-            "maxLength": _TEXT_LIMIT,
-            "pattern": DURATION,
+            "maxLength": TEXT_LIMIT,
+            "pattern": PATTERN,
             CEL_KEY: [self.rule.schema_entry],
         }

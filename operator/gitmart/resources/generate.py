@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 from pydantic.json_schema import GenerateJsonSchema
 
+from gitmart.contract.durations import format_duration
 from gitmart.resources import dbtschedule, repository
 from gitmart.resources.base import API_VERSION, CEL_KEY, GROUP, NAME_RULE, VERSION, Resource
 from gitmart.resources.columns import PrinterColumn
-from gitmart.resources.duration import format_duration
 from gitmart.resources.quantity import Quantity
 
 _HEADER = "# Generated from operator/gitmart/resources by `make generate`: edit the models, not this file.\n"

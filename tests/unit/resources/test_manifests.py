@@ -84,7 +84,7 @@ def test_all_mistakes_of_all_files_are_told(tmp_path: Path) -> None:
             f"{first}: Repository/one: spec.url: must start with https:// or ssh:// (write git@host:path as "
             "ssh://git@host/path; file:///path works in local mode only)"
         ),
-        f"{first}: Repository/one: spec.timeout: must be a duration from 10s to 168h, written like 30s, 10m or 1h30m",
+        f"{first}: Repository/one: spec.timeout: must be a duration from 10s to 168h: write it like 30s, 10m or 1h30m",
         f"{first}: Repository/one: spec.intervall: is no field; did you mean interval?",
         f"{second}: DbtShedule/(document 1): apiVersion: is required; write gitmart.dev/v1alpha1",
         (

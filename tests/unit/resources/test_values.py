@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from gitmart.resources.duration import format_duration, parse_duration
+from gitmart.contract.durations import format_duration, parse_duration
 from gitmart.resources.quantity import Quantity
 from gitmart.resources.schedule import Cron, TimeZone, next_time
 
