@@ -172,6 +172,7 @@ class Dbt:
     """The project, run by dbt in this process as the role of the transformer. Parses once per schema."""
 
     folder: Path
+    settings: dict[str, str]  # environment variables of the profile
     manifests: dict[str, Any] = field(default_factory=dict)
 
     def build(self, *words: str, schema: str = SCHEMA) -> dict[str, str]:
@@ -190,16 +191,20 @@ class Dbt:
         """Run any command of dbt and return the status of each node by name."""
         from dbt.cli.main import dbtRunner
 
-        os.environ["GITMART_DBT_SCHEMA"] = schema
         common = [
             "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(self.folder / schema),
             "--log-path", str(self.folder), "--log-level", "none", "--no-write-json",
         ]  # fmt: skip
-        if schema not in self.manifests:
-            parsed = dbtRunner().invoke(["parse", *common])
-            assert parsed.success, parsed.exception
-            self.manifests[schema] = parsed.result
-        done = dbtRunner(manifest=self.manifests[schema], callbacks=list(callbacks)).invoke([*words, *common])
+        with pytest.MonkeyPatch.context() as environment:
+            for variable in [name for name in os.environ if name.startswith(("DBT_", "GITMART_DBT_"))]:
+                environment.delenv(variable)
+            for name, value in {**self.settings, "GITMART_DBT_SCHEMA": schema}.items():
+                environment.setenv(name, value)
+            if schema not in self.manifests:
+                parsed = dbtRunner().invoke(["parse", *common])
+                assert parsed.success, parsed.exception
+                self.manifests[schema] = parsed.result
+            done = dbtRunner(manifest=self.manifests[schema], callbacks=list(callbacks)).invoke([*words, *common])
         if done.exception is not None:
             raise done.exception
         return {result.node.name: str(result.status) for result in done.result.results}
@@ -254,19 +259,14 @@ def dbt_database(server: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def dbt(server: EmbeddedPostgres, dbt_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
-    """The project with its settings in the environment."""
-    settings = conninfo_to_dict(server.url("gitmart_transform", dbt_database))
-    with pytest.MonkeyPatch.context() as environment:
-        for variable in [name for name in os.environ if name.startswith(("DBT_", "GITMART_DBT_"))]:
-            environment.delenv(variable)
-        environment.setenv("DO_NOT_TRACK", "1")
-        environment.setenv("GITMART_DBT_TARGET", "dev")  # the one with unit tests
-        environment.setenv("GITMART_DBT_SCHEMA", SCHEMA)
-        environment.setenv("DBT_ENV_SECRET_PASSWORD", str(settings["password"]))
-        for setting in ("host", "port", "user", "dbname"):
-            environment.setenv(f"GITMART_DBT_{setting.upper()}", str(settings[setting]))
-        yield Dbt(tmp_path_factory.mktemp("dbt"))
+def dbt(server: EmbeddedPostgres, dbt_database: str, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    """The project, with a profile that leads to the database."""
+    parts = conninfo_to_dict(server.url("gitmart_transform", dbt_database))
+    settings = {f"GITMART_DBT_{name.upper()}": str(parts[name]) for name in ("host", "port", "user", "dbname")}
+    settings["GITMART_DBT_TARGET"] = "dev"  # the one with unit tests
+    settings["DBT_ENV_SECRET_PASSWORD"] = str(parts["password"])
+    settings["DO_NOT_TRACK"] = "1"
+    return Dbt(tmp_path_factory.mktemp("dbt"), settings)
 
 
 @pytest.fixture
