@@ -125,13 +125,14 @@ class Bar:
 
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
         self._bar: RichProgress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("", total=None)
+        self._task = self._bar.add_task("loading dbt and the project", total=None)
         self._clean = clean
+        self._bar.start()
+        _follow_stderr()
 
     def start(self, total: int) -> None:
-        """Show the bar."""
-        self._bar.update(self._task, total=total)
-        self._bar.start()
+        """Show how many there are."""
+        self._bar.update(self._task, total=total, completed=0)
 
     def begin(self, node: str) -> None:
         """Show the node's name behind the bar."""
@@ -145,8 +146,16 @@ class Bar:
             self._bar.console.print(said, markup=False)
 
     def close(self) -> None:
-        """Take the bar off the screen."""
+        """Take the bar off the screen, and show the cursor again."""
         self._bar.stop()
+        _follow_stderr()
+
+
+def _follow_stderr() -> None:
+    """Let log lines go where stderr goes now: while a bar is shown, above it."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(sys.stderr)
 
 
 def display(clean: Callable[[str], str]) -> Display:

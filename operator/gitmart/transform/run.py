@@ -53,12 +53,13 @@ def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitSta
     if orphans := end_sessions(session, target):
         log.info("ended what an earlier run left", extra={"sessions": orphans})
     folder = settings.work_dir or _temporary_folder(stopper, held)
-    shown = held.enter_context(closing(display(report.scrubber.clean)))
-    progress = Progress(stopper.gate, shown)
     environment = dbt_environment(session, settings, folder)
-    stopper.at_end.append(lambda: _interrupted(settings, report, progress))
-    stopper.guard(session)
-    return _build(Dbt(settings, folder, environment, progress.event), report, progress)
+    with closing(display(report.scrubber.clean)) as shown:
+        stopper.at_end.append(shown.close)
+        progress = Progress(stopper.gate, shown)
+        stopper.at_end.append(lambda: _interrupted(settings, report, progress))
+        stopper.guard(session)
+        return _build(Dbt(settings, folder, environment, progress.event), report, progress)
 
 
 def _build(dbt: Dbt, report: Report, progress: Progress) -> tuple[Outcome, str]:

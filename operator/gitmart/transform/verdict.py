@@ -33,7 +33,7 @@ def judge_error(error: BaseException) -> tuple[Outcome, str]:
     if kinds & {"FailedToConnectError", "DbtDatabaseError"}:
         return warehouse_sign(text) or Outcome.WAREHOUSE_UNREACHABLE, f"PostgreSQL: {text}"
     if "EventCompilationError" in kinds and "does not match any" in text:
-        return Outcome.NOTHING_SELECTED, f"{text}: see `dbt ls` for what there is"
+        return Outcome.NOTHING_SELECTED, text.rpartition("[WARNING]: ")[2]
     if kinds & {"DbtUsageException", "InvalidSelectorError"}:
         return Outcome.INVALID_INPUT, f"dbt does not understand the options: {text}"
     if kinds & {"DbtRuntimeError", "ValidationError"}:
