@@ -19,7 +19,11 @@ from typing import IO, Self
 from gitmart.extract.errors import GitError
 from gitmart.extract.git import Git
 
-BLOCK = 64  # ids a worker takes at once: few enough that the workers end together
+# Ids a worker takes at once. Neighbours in history share trees and deltas, so large blocks save git work
+# (a tenth of its time between 64 and 512); small ones at the end let the workers end together.
+SMALLEST_BLOCK = 32
+LARGEST_BLOCK = 512
+SHARE = 8  # of what is left, a block is at most one part in so many
 CHUNK = 1 << 16  # bytes
 
 
@@ -55,14 +59,15 @@ class Listing:
             self._changed.notify_all()
 
     def take(self) -> bytes:
-        """Return up to BLOCK lines that nobody else gets, waiting for them; b"" at the end."""
+        """Return some lines that nobody else gets, waiting for them; b"" at the end."""
         with self._changed:
-            while not self._done and self._written - self._taken < BLOCK * max(self._width, 1):
+            while not self._done and self._written - self._taken < SMALLEST_BLOCK * max(self._width, 1):
                 self._changed.wait()
             if self._error is not None:
                 raise self._error
-            start = self._taken
-            length = min(BLOCK * self._width, self._written - start)
+            start, left = self._taken, self._written - self._taken
+            count = left // max(self._width, 1) // SHARE
+            length = min(max(SMALLEST_BLOCK, min(count, LARGEST_BLOCK)) * self._width, left)
             self._taken += length
         return os.pread(self._file.fileno(), length, start)
 

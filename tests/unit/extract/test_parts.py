@@ -11,7 +11,7 @@ import pytest
 from gitmart.contract.repository_url import parse_repository_url
 from gitmart.extract.address import curl_resolve, is_public
 from gitmart.extract.identities import Identities
-from gitmart.extract.listing import BLOCK, Listing
+from gitmart.extract.listing import LARGEST_BLOCK, Listing
 from gitmart.extract.settings import Settings, _cgroup_cores
 
 
@@ -77,7 +77,7 @@ def test_settings_do_not_show_the_secret() -> None:
 
 
 def test_every_id_of_a_list_is_taken_once(tmp_path: Path) -> None:
-    ids = [b"%040d\n" % number for number in range(5 * BLOCK + 3)]
+    ids = [b"%040d\n" % number for number in range(9 * LARGEST_BLOCK + 3)]
     taken: list[bytes] = []
     with Listing(tmp_path / "ids") as listing:
 
