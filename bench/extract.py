@@ -14,11 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -34,6 +32,7 @@ from psycopg import sql
 
 from gitmart.extract.settings import usable_cores
 from gitmart.local.postgres import EmbeddedPostgres
+from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
 HERMETIC = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "LC_ALL": "C"}
@@ -140,15 +139,13 @@ def main() -> None:
     parser.add_argument("--repo", type=Path, required=True, help="a bare repository or a work tree on this machine")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="gitmart-bench-"))
-    server = EmbeddedPostgres(folder / "postgres")
-    try:
+    with temporary_postgres() as server:
+        folder = server.folder.parent
         # A bare clone of its own: gitmart clones branches and tags, and the baseline must read the same.
         repository = folder / "source.git"
         subprocess.run(
             ["git", "clone", "--quiet", "--bare", str(arguments.repo.resolve()), str(repository)], check=True
         )
-        server.start()
         migrate(server.url("gitmart_owner"))
         cores = usable_cores()
         runs: dict[str, Callable[[], Measured]] = {
@@ -158,9 +155,6 @@ def main() -> None:
         }
         run_git_log(repository)  # warms the page cache
         rounds = [{name: run() for name, run in runs.items()} for _ in range(arguments.rounds)]
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
     report(rounds)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -24,7 +23,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from synthetic_raw import RawTables
 
-from gitmart.local.postgres import EmbeddedPostgres
+from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
 PROJECT = Path(__file__).parents[1] / "dbt"
@@ -89,11 +88,10 @@ def four_processes(url: str, folder: Path, environment: Mapping[str, str]) -> li
     return [measure([dbt, *words, *common], settings, folder / "dbt.log") for words in FOUR]
 
 
-def bench(folder: Path, rounds: int, commits: int) -> dict[str, float]:
+def bench(rounds: int, commits: int) -> dict[str, float]:
     """Make a warehouse, measure, print the table and return the figures."""
-    server = EmbeddedPostgres(folder / "postgres")
-    server.start()
-    try:
+    with temporary_postgres() as server:
+        folder = server.folder.parent
         migrate(server.url("gitmart_owner"))
         with psycopg.connect(server.url("gitmart_extract"), autocommit=True) as connection:
             raw = RawTables(connection)
@@ -110,8 +108,6 @@ def bench(folder: Path, rounds: int, commits: int) -> dict[str, float]:
             if number:
                 ours.append(one)
                 theirs.append(four)
-    finally:
-        server.stop()
     return report(ours, theirs, commits)
 
 
@@ -143,17 +139,12 @@ def _median(costs: list[Cost]) -> Cost:
 
 
 def main() -> None:
-    """Bench in a temporary folder."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--commits", type=int, default=20_000)
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="gitmart-bench-"))
-    try:
-        figures = bench(folder, arguments.rounds, arguments.commits)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(json.dumps(figures))
+    print(json.dumps(bench(arguments.rounds, arguments.commits)))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 from psycopg import sql
 
 from gitmart.local.postgres import SUPERUSER, EmbeddedPostgres
+from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
 TEMPLATE = "gitmart"  # the database the embedded server makes; tests copy it and never write into it
@@ -44,15 +43,9 @@ class Warehouse:
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedPostgres]:
     """One embedded PostgreSQL for the whole run; its folder goes with it."""
-    folder = Path(tempfile.mkdtemp(prefix="gitmart-tests-"))
-    embedded = EmbeddedPostgres(folder)
-    try:
-        embedded.start()
+    with temporary_postgres() as embedded:
         migrate(embedded.url("gitmart_owner"))
         yield embedded
-    finally:
-        embedded.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from pathlib import Path
 
 import psycopg
 
-from gitmart.local.postgres import EmbeddedPostgres
+from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
 PHASES = ("clone", "diff", "copy", "merge", "commit")
@@ -225,18 +224,13 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=12_000)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 16))
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="gitmart-campaign-"))
-    server = EmbeddedPostgres(folder / "postgres")
-    try:
-        server.start()
+    with temporary_postgres() as server:
+        folder = server.folder.parent
         migrate(server.url("gitmart_owner"))
         (folder / "work").mkdir()
         repository = make_repository(folder, arguments.commits)
         subject = Subject(repository, server.url("gitmart_extract"), folder / "work", folder / "extract.log")
         ended = campaign(subject, arguments.kills, arguments.seed)
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps({"kills": arguments.kills * len(PHASES), "seed": arguments.seed, "ended": ended, "wrong": 0}))
 
 

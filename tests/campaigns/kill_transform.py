@@ -15,11 +15,9 @@ import argparse
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -31,7 +29,7 @@ from pathlib import Path
 import psycopg
 
 from gitmart.contract.outcomes import Outcome
-from gitmart.local.postgres import EmbeddedPostgres
+from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
 ROOT = Path(__file__).parents[2]
@@ -221,11 +219,10 @@ class Campaign:
         print("a run was let through: marts compared with raw", flush=True)
 
 
-def campaign(folder: Path, kills: int, every: int, seed: int) -> dict[str, object]:
-    """Run it and return the figures."""
-    server = EmbeddedPostgres(folder / "postgres")
-    server.start()
-    try:
+def campaign(kills: int, every: int, seed: int) -> dict[str, object]:
+    """Run it on a server of its own and return the figures."""
+    with temporary_postgres() as server:
+        folder = server.folder.parent
         migrate(server.url("gitmart_owner"))
         with (
             psycopg.connect(server.url("gitmart_extract"), autocommit=True) as writer,
@@ -249,8 +246,6 @@ def campaign(folder: Path, kills: int, every: int, seed: int) -> dict[str, objec
                         if number % every == 0 or number == kills:
                             it.let_one_through()
             return summary(it, kills, seed)
-    finally:
-        server.stop()
 
 
 def summary(it: Campaign, kills: int, seed: int) -> dict[str, object]:
@@ -271,17 +266,13 @@ def summary(it: Campaign, kills: int, seed: int) -> dict[str, object]:
 
 
 def main() -> int:
-    """Run the campaign in a temporary folder."""
+    """Run the campaign."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--every", type=int, default=5, help="let a run through after so many kills")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="gitmart-campaign-"))
-    try:
-        figures = campaign(folder, arguments.kills, arguments.every, arguments.seed)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    figures = campaign(arguments.kills, arguments.every, arguments.seed)
     print(json.dumps(figures))
     return 1 if figures["wrong"] else 0
 

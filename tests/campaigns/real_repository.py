@@ -14,10 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -26,6 +24,7 @@ import psycopg
 from psycopg import sql
 
 from gitmart.local.postgres import EmbeddedPostgres
+from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
 GIT = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "LC_ALL": "C",
@@ -170,17 +169,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repo", type=Path, required=True, help="a repository on this machine; it is not changed")
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="gitmart-campaign-"))
-    server = EmbeddedPostgres(folder / "postgres")
-    try:
-        server.start()
+    with temporary_postgres() as server:
         migrate(server.url("gitmart_owner"))
-        subject = Subject(arguments.repo.resolve(), folder, server)
+        subject = Subject(arguments.repo.resolve(), server.folder.parent, server)
         campaign(subject)
         compare_with_fresh(subject)
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps({"wrong": 0, "seconds": subject.seconds}))
 
 

@@ -311,6 +311,7 @@ def test_an_extraction_between_the_statements_of_fct_commits_is_not_half_seen(
     marts.assert_equal_to_full_refresh()
 
 
+@pytest.mark.slow
 def test_an_extraction_during_a_build_waits_for_the_next_one(dbt: Dbt, raw: Raw, marts: Marts) -> None:
     repository, one, two = raw.repository("tools"), raw.person("one"), raw.person("two")
     with raw.run(repository) as run:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,21 +15,16 @@ import psycopg
 import pytest
 
 from gitmart.local.postgres import EmbeddedPostgres
+from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
 
 @pytest.fixture
 def own_server() -> Iterator[EmbeddedPostgres]:
     """A server that the test may stop."""
-    folder = Path(tempfile.mkdtemp(prefix="gitmart-tests-"))
-    server = EmbeddedPostgres(folder / "postgres")
-    try:
-        server.start()
+    with temporary_postgres() as server:
         migrate(server.url("gitmart_owner"))
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fill(repository: Any, commits: int) -> None:

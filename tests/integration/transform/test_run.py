@@ -139,6 +139,7 @@ def test_a_deadlock_gets_one_more_try(transform: Any, warehouse: Any, failures: 
     assert warehouse.query("select last_value from tries") == [(2,)]
 
 
+@pytest.mark.slow
 def test_full_refresh_rebuilds_incremental_models(transform: Any, warehouse: Any) -> None:
     transform.project.model("grown", "{{ config(materialized='incremental') }} select 1 as one")
     for words, rows in (((), 1), ((), 2), (("--full-refresh",), 1)):

@@ -124,6 +124,7 @@ def test_a_second_run_waits_and_is_skipped(transform: Any, warehouse: Any) -> No
         assert warehouse.query("select 1 from pg_tables where schemaname = 'analytics'") == []
 
 
+@pytest.mark.slow
 def test_a_second_run_builds_after_the_first(transform: Any, warehouse: Any, until: Any) -> None:
     """Each build notes when it began and ended; if they overlapped, one would begin before the other's end."""
     transform.project.model(
