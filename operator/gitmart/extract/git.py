@@ -7,6 +7,7 @@ plumbing in `source.py`, because GitPython takes ten times as long for them.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -76,6 +77,8 @@ def hermetic_environment(settings: Settings) -> dict[str, str]:
 
 def _configuration(url: RepositoryUrl, addresses: Sequence[Address]) -> str:
     text = CONFIGURATION
+    if bundle := os.environ.get("SSL_CERT_FILE"):  # known to OpenSSL alone, and git may be built with another library
+        text += f"[http]\n\tsslCAInfo = {json.dumps(bundle)}\n"
     if url.scheme == "https" and addresses:
         text += f"[http]\n\tcurloptResolve = {curl_resolve(url, addresses)}\n"
     if url.scheme == "file":

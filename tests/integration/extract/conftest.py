@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,3 +106,10 @@ def assert_equals_git(
         assert comparison.main() == 0
 
     return check
+
+
+@pytest.fixture(autouse=True)
+def no_git_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do to the test's own process what the command does to its own at the start."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
