@@ -36,7 +36,7 @@ lint: $(READY) ## Check style, types, imports, SQL and generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/sqlfluff lint dbt
-	@$(MAKE) --no-print-directory verify
+	@$(MAKE) --no-print-directory verify docs
 
 fix: $(READY) ## Format and repair what can be repaired by itself
 	@$(BIN)/ruff format --quiet .
