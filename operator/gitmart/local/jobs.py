@@ -51,8 +51,9 @@ class Jobs:
         name = repository.metadata.name
         clone = self.state.folder("work") / f"clone-{name}"
         clone.mkdir(mode=0o700, exist_ok=True)
+        # Whoever runs this on a machine of theirs may name hosts of their own network, and folders.
         words = [
-            "extract", "--url", str(spec.url), "--allow-file-urls", "--work-dir", str(clone),
+            "extract", "--url", str(spec.url), "--allow-file-urls", "--allow-private-addresses", "--work-dir", str(clone),
             "--workers", str(_usable_cores(spec.resources)),
             *(f"--include-branch={glob}" for glob in spec.branches.include),
             *(f"--exclude-branch={glob}" for glob in spec.branches.exclude),

@@ -107,6 +107,12 @@ def test_a_failure_of_one_leaves_the_other_and_gives_its_own_code(
     assert conditions(stored(ready, "good")) == {"Ready": ("True", "Succeeded")}
 
 
+def test_a_host_of_ones_own_network_may_be_named(ready: Local, manifest: Manifest) -> None:
+    said = ready.run("up", "--once", "-f", manifest("own", "https://127.0.0.1:9/a/b"), code=Exit.RESOURCES_FAILED)
+
+    assert "FAILED repository/own: HostUnreachable:" in said
+
+
 @pytest.mark.slow
 def test_suspended_and_duplicate_resources_are_not_run(ready: Local, repository: Path, manifest: Manifest) -> None:
     first, suspended = manifest("first", repository), manifest("idle", repository.parent / "x", suspend=True)
