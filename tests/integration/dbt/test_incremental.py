@@ -227,6 +227,7 @@ def test_only_the_days_that_changed_are_written_again(dbt: Dbt, raw: Raw, marts:
     assert after["2024-05-02"] != before["2024-05-02"]
 
 
+@pytest.mark.slow
 def test_a_table_of_another_version_is_rebuilt(dbt: Dbt, raw: Raw, marts: Marts) -> None:
     history = History(raw, 3)
     dbt.run()
@@ -281,6 +282,7 @@ def test_a_build_that_fails_in_its_last_statement_changes_nothing(dbt: Dbt, raw:
     assert marts.rows("fct_commits") != before
 
 
+@pytest.mark.slow
 def test_an_extraction_between_the_statements_of_fct_commits_is_not_half_seen(
     server: EmbeddedPostgres, dbt_database: str, dbt: Dbt, raw: Raw, marts: Marts
 ) -> None:

@@ -15,6 +15,8 @@ from gitmart.contract.outcomes import Outcome
 from gitmart.transform.target import LOCK_NAME, Target
 from gitmart.warehouse.locks import target_lock, try_lock
 
+pytestmark = pytest.mark.slow
+
 SLOW = "{{ config(materialized='table') }} select pg_sleep(600)::text as slept"
 SLOW_STATEMENTS = "select pid from pg_stat_activity where state = 'active' and query ~ 'pg_sleep[(]600[)]'"
 OURS = (
@@ -124,7 +126,6 @@ def test_a_second_run_waits_and_is_skipped(transform: Any, warehouse: Any) -> No
         assert warehouse.query("select 1 from pg_tables where schemaname = 'analytics'") == []
 
 
-@pytest.mark.slow
 def test_a_second_run_builds_after_the_first(transform: Any, warehouse: Any, until: Any) -> None:
     """Each build notes when it began and ended; if they overlapped, one would begin before the other's end."""
     transform.project.model(
