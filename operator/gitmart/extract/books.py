@@ -43,9 +43,10 @@ def begin(connection: Connection, repository_id: int) -> tuple[str, str | None]:
     return str(row[0]), None if row[1] is None else str(row[1])
 
 
-def set_state(connection: Connection, repository_id: int, state: str, message: str | None) -> None:
-    """Write the state and why."""
+def leave(connection: Connection, repository_id: int, state: str, message: str | None) -> None:
+    """Write the state and why, unless the run had committed: then the merge itself has written it."""
     connection.execute(
-        "update public.repositories set state = %s, state_message = %s, updated_at = now() where id = %s",
+        "update public.repositories set state = %s, state_message = %s, updated_at = now() "
+        "where id = %s and state = 'in_progress'",
         [state, message, repository_id],
     )

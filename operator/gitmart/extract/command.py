@@ -122,7 +122,6 @@ def _settings(arguments: argparse.Namespace, work_dir: Path) -> Settings:
         include=tuple(arguments.include_branch),
         exclude=tuple(arguments.exclude_branch),
         workers=arguments.workers or usable_cores(),
-        timeout=arguments.timeout,
         allow_private_addresses=arguments.allow_private_addresses,
     )
 

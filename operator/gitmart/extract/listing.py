@@ -40,7 +40,7 @@ class Listing:
         self._error: BaseException | None = None
 
     def append(self, data: bytes) -> None:
-        """Add lines; `data` may end within one."""
+        """Add whole lines."""
         if not data:
             return
         if not self._width:

@@ -91,9 +91,9 @@ def _record_failure(main: Connection, repository_id: int, before: tuple[str, str
     cancelled = isinstance(error, Stopped) and error.outcome is Outcome.CANCELLED
     with suppress(psycopg.Error):
         if cancelled:
-            books.set_state(main, repository_id, *before)
+            books.leave(main, repository_id, *before)
         else:
-            books.set_state(main, repository_id, "failed", str(error)[:1000])
+            books.leave(main, repository_id, "failed", str(error)[:1000])
 
 
 def _extract_locked(run: Run, main: Connection, repository_id: int) -> Totals:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from gitmart.contract.repository_url import RepositoryUrl
@@ -20,7 +19,6 @@ class Settings:
     include: tuple[str, ...] = ()  # globs of branch names; empty: all branches, and tags
     exclude: tuple[str, ...] = ()
     workers: int = 1  # git processes that count lines at the same time
-    timeout: timedelta | None = None
     allow_private_addresses: bool = False  # of the git host
 
     def __repr__(self) -> str:

@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from gitmart.contract.outcomes import Outcome
+from gitmart.contract.signals import Stopped
 from gitmart.extract import merge as merging
+from gitmart.extract import run as running
 from gitmart.extract.errors import ExtractError
 from gitmart.warehouse.locks import repository_lock
 
@@ -192,3 +194,20 @@ def test_readers_see_a_run_whole_or_not_at_all(
 
     assert seen == [(3, 0, 3, 1)]
     assert extraction.warehouse.query("select count(*) from commits") == [(4,)]
+
+
+def test_a_stop_after_the_commit_does_not_unsay_it(
+    repository: Any, extraction: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _grow(repository)
+
+    def stop(*words: Any) -> None:
+        raise Stopped("asked to stop", Outcome.CANCELLED)
+
+    monkeypatch.setattr(running, "first_quarantined", stop)
+
+    with pytest.raises(Stopped):
+        extraction(repository)
+
+    assert extraction.warehouse.query("select count(*) from commits") == [(3,)]
+    assert extraction.warehouse.query("select state from repositories") == [("completed",)]
