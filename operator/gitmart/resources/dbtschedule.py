@@ -24,6 +24,7 @@ from gitmart.resources.base import (
 )
 from gitmart.resources.columns import AGE, MESSAGE, READY, PrinterColumn
 from gitmart.resources.duration import DurationBetween
+from gitmart.resources.pod_template import PodTemplate, TextMap
 from gitmart.resources.quantity import TransformationResources
 from gitmart.resources.schedule import Cron, TimeZone
 
@@ -38,6 +39,35 @@ Selector = Annotated[
 ]
 Selectors = Annotated[list[Selector], Field(max_length=64)]
 HistoryLimit = Annotated[int, Field(ge=1, le=100)]
+
+
+class LabelSelector(Model):
+    """Which Repositories of the namespace are meant."""
+
+    match_labels: TextMap = Field(default={}, description="Labels that a Repository must have. Empty means all.")
+
+
+class AfterExtraction(Model):
+    """A run soon after extractions have brought something new, besides the schedule."""
+
+    rules: ClassVar = (
+        Rule["AfterExtraction"](
+            "debounce must be at most maxDelay",
+            f"!({cel_matches(DURATION, 'self.debounce')} && {cel_matches(DURATION, 'self.maxDelay')}) || "
+            "duration(self.debounce) <= duration(self.maxDelay)",
+            lambda after: after.debounce <= after.max_delay,
+        ),
+    )
+
+    selector: LabelSelector = Field(
+        default=LabelSelector(), description="Which Repositories of this namespace count. By default all."
+    )
+    debounce: Annotated[timedelta, DurationBetween(timedelta(0), timedelta(days=1))] = Field(
+        default=timedelta(minutes=2), description="How long nothing new must have come before a run starts."
+    )
+    max_delay: Annotated[timedelta, DurationBetween(timedelta(0), timedelta(days=1))] = Field(
+        default=timedelta(minutes=30), description="A run starts at the latest this long after the first news."
+    )
 
 
 class DbtScheduleSpec(Model):
@@ -66,6 +96,9 @@ class DbtScheduleSpec(Model):
     )
     successful_jobs_history_limit: HistoryLimit = Field(default=3, description="How many good runs are kept.")
     failed_jobs_history_limit: HistoryLimit = Field(default=3, description="How many failed runs are kept.")
+    after_extraction: AfterExtraction | None = Field(
+        default=None, description="Run dbt after extractions too. Without it: by the schedule alone."
+    )
     select: Selectors = Field(
         default=[], description="What to build, in dbt's selection syntax, one selector per element. Empty means all."
     )
@@ -83,7 +116,13 @@ class DbtScheduleSpec(Model):
         default=timedelta(minutes=10),
         description="How long a run waits for another run of the same target; after that it ends as Skipped.",
     )
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=2, description="How often a run that failed for a passing reason is repeated at once."
+    )
     warehouse_ref: WarehouseRef = Field(default=WarehouseRef(), description="Which warehouse to write to.")
+    pod_template: PodTemplate | None = Field(
+        default=None, description="What is added to the pods: scheduling, labels, service account."
+    )
 
 
 class LastRun(Status):
@@ -105,14 +144,38 @@ class LastRun(Status):
     dbt_version: ShortText | None = Field(default=None, description="Version of dbt that ran.")
 
 
+class PastRun(Status):
+    """One of the latest runs."""
+
+    job: Annotated[str, Field(max_length=253)] | None = Field(default=None, description="Name of its Job.")
+    finished_at: Time = Field(description="When it ended.")
+    outcome: ShortText = Field(description="How it ended.")
+
+
+HISTORY_LIMIT = 5
+JobNames = Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=16)]
+History = Annotated[list[PastRun], Field(max_length=HISTORY_LIMIT)]
+
+
 class DbtScheduleStatus(Status):
     """What was found. Written by gitmart alone."""
 
     observed_generation: ObservedGeneration = -1
+    cron_job: Annotated[str, Field(max_length=253)] | None = Field(
+        default=None, description="Name of the CronJob that keeps the schedule."
+    )
+    active: JobNames = Field(default_factory=list, description="Names of the Jobs that run now.")
     last_schedule_time: Time | None = Field(default=None, description="When a run was last started.")
     next_schedule_time: Time | None = Field(default=None, description="When the next run is due.")
     last_successful_time: Time | None = Field(default=None, description="When a run last ended well.")
     last_run: LastRun | None = Field(default=None, description="The latest run that ended.")
+    last_handled_request: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="The latest gitmart.dev/requested-at that a run was started for."
+    )
+    pending_since: Time | None = Field(
+        default=None, description="Since when there is something new that no run has started after (afterExtraction)."
+    )
+    history: History = Field(default_factory=list, description="The latest runs, newest first.")
     conditions: Conditions = Field(default_factory=list)
 
 

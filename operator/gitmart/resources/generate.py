@@ -25,7 +25,7 @@ from gitmart.resources.quantity import Quantity
 
 _HEADER = "# Generated from operator/gitmart/resources by `make generate`: edit the models, not this file.\n"
 # JSON Schema words that a structural schema has no place for, or that say nothing to a reader.
-_DROPPED = frozenset({"title", "additionalProperties", "$defs"})
+_DROPPED = frozenset({"title", "$defs"})
 _ORDER = ("description", "type", "required", "default", "enum", "format", "minLength", "maxLength", "pattern")
 _API_VERSION_HELP = f"Version of the schema this object is written in: {API_VERSION}."
 
@@ -102,7 +102,12 @@ def _inline(node: Any, definitions: dict[str, Any]) -> Any:
         node = definitions[node.pop("$ref").rpartition("/")[2]] | node
     if {"type": "null"} in node.get("anyOf", ()):
         node = _without_null(node, definitions)
-    return {key: _inlined_part(key, node[key], definitions) for key in sorted(node, key=_rank) if key not in _DROPPED}
+    return {key: _inlined_part(key, node[key], definitions) for key in sorted(node, key=_rank) if _is_kept(key, node)}
+
+
+def _is_kept(key: str, node: dict[str, Any]) -> bool:
+    """Whether a word of a schema node stays: a map tells of its values, a mapping of fields refuses others anyway."""
+    return key not in _DROPPED and not (key == "additionalProperties" and isinstance(node[key], bool))
 
 
 def _inlined_part(key: str, value: Any, definitions: dict[str, Any]) -> Any:

@@ -23,10 +23,12 @@ from gitmart.resources.base import (
 from gitmart.resources.columns import AGE, MESSAGE, READY, PrinterColumn
 from gitmart.resources.duration import DurationBetween
 from gitmart.resources.git_url import GitUrl
+from gitmart.resources.pod_template import PodTemplate, SecretName
 from gitmart.resources.quantity import ExtractionResources
 from gitmart.resources.schedule import Cron, TimeZone
 
 DEFAULT_INTERVAL = timedelta(hours=6)
+JITTER_SHARE = 10  # without spec.jitter, an interval is spread over a tenth of itself
 
 # What git allows in the name of a branch, and * ? [ ] around it.
 BranchGlob = Annotated[
@@ -78,7 +80,21 @@ class RepositorySpec(Model):
     time_zone: TimeZone | None = Field(
         default=None, description="Time zone of the schedule, such as Europe/Berlin. Without it: Etc/UTC."
     )
+    jitter: Annotated[timedelta, DurationBetween(timedelta(0), timedelta(days=1))] | None = Field(
+        default=None,
+        description="Each check comes later by a part of this, another one for each object and time, so that many do "
+        "not come at once. Without it: a tenth of the interval; 0s with a schedule.",
+    )
+    max_skip: Annotated[timedelta, DurationBetween(timedelta(minutes=1), timedelta(days=365))] = Field(
+        default=timedelta(hours=10),
+        description="An extraction runs at least this often, even if a look at the git host shows nothing new.",
+    )
     suspend: bool = Field(default=False, description="Start no extraction while true. A running one is left alone.")
+    secret_ref: SecretName | None = Field(
+        default=None,
+        description="Secret in this namespace with the credentials for the git host: username and password, token, "
+        "or bearerToken; and ca.crt for a host with a certificate of its own.",
+    )
     branches: Branches = Field(
         default=Branches(),
         description="Which branches to read. By default all branches and tags; with include or exclude, tags are "
@@ -90,12 +106,28 @@ class RepositorySpec(Model):
     timeout: Annotated[timedelta, DurationBetween(timedelta(seconds=10), timedelta(days=7))] = Field(
         default=timedelta(hours=1), description="How long one extraction may take before it is stopped."
     )
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=3,
+        description="How often an extraction that failed for a passing reason is repeated at once, before the "
+        "Repository counts as failed and is tried again more and more rarely.",
+    )
     warehouse_ref: WarehouseRef = Field(default=WarehouseRef(), description="Which warehouse to write to.")
+    pod_template: PodTemplate | None = Field(
+        default=None, description="What is added to the pods: scheduling, labels, service account."
+    )
 
     @property
     def effective_interval(self) -> timedelta | None:
         """The interval that counts; None when the schedule does."""
         return None if self.schedule else self.interval or DEFAULT_INTERVAL
+
+    @property
+    def effective_jitter(self) -> timedelta:
+        """The jitter that counts."""
+        if self.jitter is not None:
+            return self.jitter
+        interval = self.effective_interval
+        return interval / JITTER_SHARE if interval else timedelta(0)
 
 
 class LastExtraction(Status):
@@ -113,6 +145,19 @@ class LastExtraction(Status):
     duration: Annotated[timedelta, DurationBetween(timedelta(0), timedelta(days=365))] | None = Field(
         default=None, description="How long it took, in whole seconds."
     )
+
+
+class PastExtraction(Status):
+    """One of the latest extractions."""
+
+    job: Annotated[str, Field(max_length=253)] | None = Field(default=None, description="Name of its Job.")
+    finished_at: Time = Field(description="When it ended.")
+    outcome: ShortText = Field(description="How it ended.")
+    new_commits: Count | None = Field(default=None, description="Commits that came into the warehouse.")
+
+
+HISTORY_LIMIT = 5
+History = Annotated[list[PastExtraction], Field(max_length=HISTORY_LIMIT)]
 
 
 class RepositoryStatus(Status):
@@ -135,6 +180,13 @@ class RepositoryStatus(Status):
     last_extraction: LastExtraction | None = Field(default=None, description="The latest extraction that ended.")
     next_extraction_time: Time | None = Field(default=None, description="When the next one is due.")
     consecutive_failures: Count = Field(default=0, description="Extractions that failed since the last good one.")
+    last_change_time: Time | None = Field(
+        default=None, description="When an extraction last brought or removed commits."
+    )
+    last_handled_request: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="The latest gitmart.dev/requested-at that an extraction was started for."
+    )
+    history: History = Field(default_factory=list, description="The latest extractions, newest first.")
     conditions: Conditions = Field(default_factory=list)
 
 

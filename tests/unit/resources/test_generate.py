@@ -21,6 +21,8 @@ def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[st
         yield from nodes(field, f"{path}.{name}")
     if "items" in schema:
         yield from nodes(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        yield from nodes(schema["additionalProperties"], f"{path}[]")
 
 
 def test_the_files_in_crds_are_what_the_models_say() -> None:
@@ -49,8 +51,13 @@ def test_the_file_is_the_definition(kind: Kind) -> None:
 def test_the_schema_is_structural(kind: Kind) -> None:
     known = {
         *("description", "type", "required", "default", "enum", "format", "properties", "items", "anyOf", "pattern"),
-        *("minLength", "maxLength", "maxItems", "minimum", "maximum"),
-        *("x-kubernetes-int-or-string", "x-kubernetes-list-type", "x-kubernetes-list-map-keys"),
+        *("minLength", "maxLength", "maxItems", "maxProperties", "minimum", "maximum", "additionalProperties"),
+        *(
+            "x-kubernetes-preserve-unknown-fields",
+            "x-kubernetes-int-or-string",
+            "x-kubernetes-list-type",
+            "x-kubernetes-list-map-keys",
+        ),
         "x-kubernetes-validations",
     }
     for path, node in nodes(structural_schema(kind.model)):
@@ -72,6 +79,8 @@ def test_everything_is_bounded_so_that_rules_can_be_costed(kind: Kind) -> None:
             assert "maxLength" in node or "enum" in node or node.get("format") == "date-time", path
         elif node.get("type") == "array":
             assert "maxItems" in node, path
+        elif "additionalProperties" in node:
+            assert "maxProperties" in node, path
         elif node.get("type") == "integer":
             assert {"minimum", "maximum"} <= set(node), path
 

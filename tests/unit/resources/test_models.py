@@ -210,6 +210,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
         "timeout": "1h",
         "lockTimeout": "10m",
+        "retries": 2,
         "warehouseRef": {"name": "gitmart-warehouse"},
     }
 
