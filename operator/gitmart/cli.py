@@ -20,9 +20,10 @@ PARTS = {
     "extract": "read a repository's history into the warehouse",
     "transform": "build and test the marts with dbt",
     "migrate": "bring the warehouse's tables to this version",
+    "operator": "run the Kubernetes operator",
     "local": "run manifests without a cluster, on an embedded PostgreSQL",
 }
-MODULES = {"migrate": "gitmart.warehouse.command"}
+MODULES = {"migrate": "gitmart.warehouse.command", "operator": "gitmart.handlers.command"}
 
 
 class Command(Protocol):

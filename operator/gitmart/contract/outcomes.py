@@ -28,6 +28,7 @@ class Outcome(StrEnum):
     DISK_FULL = "DiskFull"
     WAREHOUSE_UNREACHABLE = "WarehouseUnreachable"
     WAREHOUSE_NOT_MIGRATED = "WarehouseNotMigrated"
+    SECRET_MISSING = "SecretMissing"  # noqa: S105 # a word, no secret
     LOCKED = "Locked"
     CANCELLED = "Cancelled"
     DATA_FAILED = "DataFailed"
@@ -74,6 +75,7 @@ MEANINGS = {
     Outcome.LOCKED: Meaning(75, True, "Another run of the same repository holds its lock."),
     Outcome.AUTHENTICATION_FAILED: Meaning(77, True, "The git host or PostgreSQL refused the credentials."),
     Outcome.WAREHOUSE_NOT_MIGRATED: Meaning(78, True, "The warehouse lacks the tables of this version: run `gitmart migrate`."),
+    Outcome.SECRET_MISSING: Meaning(79, True, "A Secret, or the key of it that the run needs, is not there or is empty; the message names it."),
     Outcome.CANCELLED: Meaning(80, True, "The run was asked to stop (SIGTERM or SIGINT) and did."),
     Outcome.DATA_FAILED: Meaning(81, False, "dbt ran; a model or a test of severity error failed."),
     Outcome.PROJECT_ERROR: Meaning(82, False, "The dbt project does not parse or compile."),

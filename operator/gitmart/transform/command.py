@@ -12,7 +12,7 @@ from gitmart.transform.report import Report
 from gitmart.transform.run import transform
 from gitmart.transform.settings import Settings, duration_option, threads_option
 from gitmart.transform.stopper import hold_signals
-from gitmart.warehouse.errors import SettingError
+from gitmart.warehouse.errors import WarehouseError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
     report = Report(arguments.result_file, start_logging())
     try:
         settings = Settings.of(arguments, os.environ)
-    except SettingError as error:
+    except WarehouseError as error:
         return report.end(error.outcome, str(error))
     return transform(settings, report)

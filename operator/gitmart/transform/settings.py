@@ -42,7 +42,7 @@ class Settings:
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
-        """Return the settings of a command line; raise SettingError naming the option or variable that is wrong."""
+        """Return the settings of a command line; raise a WarehouseError naming the option or variable that is wrong."""
         return cls(
             url=warehouse_url(environment),
             project_dir=_project_dir(arguments.project_dir, environment),

@@ -6,7 +6,8 @@ WarehouseError
 ├── RefusedError          it refuses the credentials or the role
 ├── NotMigratedError      its tables are of another version
 ├── FullError             no space left on its disk
-└── SettingError          the connection's settings are wrong
+├── SettingError          the connection's settings are wrong
+└── MissingSecretError    the file that should hold the connection's settings is not there
 """
 
 from __future__ import annotations
@@ -50,6 +51,12 @@ class SettingError(WarehouseError):
     """The connection URL is missing or is none."""
 
     outcome = Outcome.INVALID_INPUT
+
+
+class MissingSecretError(WarehouseError):
+    """The file that should hold the connection URL is not there or is empty: nobody has made the Secret yet."""
+
+    outcome = Outcome.SECRET_MISSING
 
 
 # SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
