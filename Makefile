@@ -45,9 +45,11 @@ fix: $(READY) ## Format and repair what can be repaired by itself
 
 generate: $(READY) ## Write the files that are made from code
 	@$(BIN)/python -m gitmart.resources.generate crds
+	@$(BIN)/python charts/generate.py charts/gitmart
 
 verify: $(READY) ## Fail if a generated file is stale
 	@$(BIN)/python -m gitmart.resources.generate --check crds
+	@$(BIN)/python charts/generate.py --check charts/gitmart
 
 docs: $(READY) ## Check that every relative link of the documentation leads somewhere
 	@$(BIN)/python docs/check_links.py

@@ -1,0 +1,41 @@
+"""`helm test`: the warehouse is at this version's revision, each role may log in, and the operator is ready."""
+# ruff: noqa: INP001, S310 # a script; its one address is the chart's own
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from gitmart.warehouse.connections import connect
+from gitmart.warehouse.errors import WarehouseError
+from gitmart.warehouse.revision import check_revision, needed_revision
+
+FOLDER = Path("/etc/gitmart/warehouse")
+SECONDS = 120  # how long the warehouse and the operator may still take
+
+
+def problem() -> str:
+    """Say what is not as it should be, "" when all is well."""
+    for key in ("extract-url", "transform-url", "read-url"):
+        try:
+            with connect(
+                (FOLDER / key).read_text().strip(), application_name="gitmart-test", autocommit=True
+            ) as session:
+                check_revision(session)
+        except (OSError, WarehouseError) as error:
+            return f"{key}: {error}"
+    try:
+        # Ready means that it watches Repositories and DbtSchedules, so the API server knows them.
+        with urllib.request.urlopen(os.environ["OPERATOR_READY_URL"], timeout=5):
+            return ""
+    except urllib.error.URLError as error:
+        return f"the operator is not ready: {error}"
+
+
+deadline = time.monotonic() + SECONDS
+while (found := problem()) and time.monotonic() < deadline:
+    time.sleep(2)
+print(found or f"the warehouse is at revision {needed_revision()}, its roles may log in, the operator is ready")
+sys.exit(1 if found else 0)

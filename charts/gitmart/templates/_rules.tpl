@@ -1,0 +1,18 @@
+{{/* What the operator may do: in the cluster, or in each namespace it works in. No Secrets, no wildcards. */}}
+{{- define "gitmart.rules" -}}
+- apiGroups: [gitmart.dev]
+  resources: [repositories, dbtschedules]
+  verbs: [get, list, watch]
+- apiGroups: [gitmart.dev]
+  resources: [repositories/status, dbtschedules/status]
+  verbs: [get, patch, update]
+- apiGroups: [batch]
+  resources: [jobs, cronjobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [get, list, watch, create, patch]
+{{- end }}
