@@ -9,58 +9,73 @@ these and no others: a name that resolves differently a moment later changes not
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.repository_url import DEFAULT_PORTS, RepositoryUrl
 from gitmart.extract.errors import ExtractError
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 # Prefixes of IPv6 that carry an IPv4 address: NAT64 (RFC 6052), and its local form (RFC 8215).
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+def parse_network(text: str) -> Network:
+    """Return the network that a CIDR stands for; raise ValueError with what is allowed."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError(
+            f"{text[:50]!r} is no network: write it like 10.0.0.0/8 or fd00::/8, with no bit set after the prefix"
+        ) from None
+
+
+def innermost(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 address carries, or the address itself."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _NAT64):
+            return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        return address.ipv4_mapped or address.sixtofour or address
+    return address
 
 
 def is_public(address: Address) -> bool:
     """Whether the address belongs to the public internet, also by what it carries inside."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if any(address in network for network in _NAT64):
-            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-        for inner in (address.ipv4_mapped, address.sixtofour):
-            if inner is not None:
-                return is_public(inner)
-    return address.is_global and not address.is_multicast
+    inner = innermost(address)
+    return inner.is_global and not inner.is_multicast
 
 
-def allowed_addresses(url: RepositoryUrl, *, allow_private: bool) -> tuple[Address, ...]:
-    """
-    Resolve the host and return its addresses; () for a file, or when a proxy does the resolving.
-
-    Raise ExtractError: HostUnreachable when the name is unknown, InvalidInput when any address is
-    private, link-local or the machine's own and the administrator does not allow that.
-    """
-    if url.scheme == "file" or (url.scheme == "https" and _goes_through_a_proxy()):
-        return ()
+def resolve(url: RepositoryUrl) -> tuple[Address, ...]:
+    """Return the addresses of the host; raise ExtractError (HostUnreachable) when the name is unknown."""
     try:
-        found = socket.getaddrinfo(url.host, port_of(url), type=socket.SOCK_STREAM)
+        return _look_up(url, 0)
     except (OSError, UnicodeError) as error:
         raise ExtractError(f"the host {url.host} cannot be resolved: {error}", Outcome.HOST_UNREACHABLE) from None
-    addresses = tuple(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
-    if not allow_private:
-        _refuse_private(url, addresses)
-    return addresses
 
 
-def _refuse_private(url: RepositoryUrl, addresses: Iterable[Address]) -> None:
+def literal(url: RepositoryUrl) -> tuple[Address, ...]:
+    """Return the address if the host is written as one, in any notation such as 127.1 or 0x7f000001; else ()."""
+    try:
+        return _look_up(url, socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return ()
+
+
+def refuse_private(url: RepositoryUrl, addresses: Iterable[Address], networks: Sequence[Network]) -> None:
+    """Raise ExtractError (InvalidInput) if an address is neither public nor in one of the networks."""
     for address in addresses:
-        if not is_public(address):
-            raise ExtractError(
-                f"{url.host} resolves to {address}, which is not a public address: "
-                "allow it with --allow-private-addresses if this git host is meant",
-                Outcome.INVALID_INPUT,
-            )
+        if is_public(address) or any(each in network for each in (address, innermost(address)) for network in networks):
+            continue
+        allowed = ", ".join(str(network) for network in networks) or "none"
+        raise ExtractError(
+            f"{url.host} has the address {address}, which is not a public address and is in no allowed network "
+            f"(allowed: {allowed}): if this git host is meant, an administrator can allow its network "
+            "(--allow-network, GITMART_ALLOWED_NETWORKS of the operator) or all (--allow-private-addresses)",
+            Outcome.INVALID_INPUT,
+        )
 
 
 def port_of(url: RepositoryUrl) -> int:
@@ -68,11 +83,12 @@ def port_of(url: RepositoryUrl) -> int:
     return url.port or DEFAULT_PORTS[url.scheme]
 
 
-def _goes_through_a_proxy() -> bool:
-    return any(name.lower() in {"https_proxy", "all_proxy"} and value for name, value in os.environ.items())
-
-
 def curl_resolve(url: RepositoryUrl, addresses: Iterable[Address]) -> str:
     """Return the value of git's `http.curloptResolve`, see CURLOPT_RESOLVE(3)."""
     listed = ",".join(f"[{address}]" if address.version == 6 else str(address) for address in addresses)
     return f"{url.host}:{port_of(url)}:{listed}"
+
+
+def _look_up(url: RepositoryUrl, flags: int) -> tuple[Address, ...]:
+    found = socket.getaddrinfo(url.host, port_of(url), type=socket.SOCK_STREAM, flags=flags)
+    return tuple(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))

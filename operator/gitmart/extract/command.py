@@ -11,20 +11,19 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 
-from gitmart.contract.durations import parse_duration
 from gitmart.contract.logs import configure_logging
 from gitmart.contract.outcomes import Outcome
-from gitmart.contract.repository_url import parse_repository_url
 from gitmart.contract.result import Result, write_result
 from gitmart.contract.signals import Stopped, stopping
 from gitmart.extract.errors import ExtractError, InputError
 from gitmart.extract.git import forget_git_variables
 from gitmart.extract.merge import Totals
+from gitmart.extract.options import add_remote_options, remote_of, timeout_option
 from gitmart.extract.progress import reporter_for_stderr
 from gitmart.extract.run import Run, extract
 from gitmart.extract.settings import Settings, usable_cores
@@ -39,14 +38,8 @@ MOST_WORKERS = 64
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = "The warehouse is named by GITMART_WAREHOUSE_URL, or by the file GITMART_WAREHOUSE_URL_FILE."
-    parser.add_argument("--url", required=True, help="https:// or ssh:// address of the repository")
-    parser.add_argument(
-        "--include-branch", action="append", default=[], metavar="GLOB", help="read these branches only"
-    )
-    parser.add_argument(
-        "--exclude-branch", action="append", default=[], metavar="GLOB", help="leave these branches out"
-    )
-    parser.add_argument("--timeout", type=_duration, metavar="DURATION", help="end after this time, such as 1h30m")
+    add_remote_options(parser)
+    parser.add_argument("--timeout", type=timeout_option, metavar="DURATION", help="end after this time, such as 1h30m")
     parser.add_argument(
         "--workers", type=_workers, default=None, metavar="N", help="git processes at once (default: the usable cores)"
     )
@@ -54,10 +47,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--work-dir", type=Path, metavar="DIR", help="where to put the clone (default: the temporary folder)"
     )
     parser.add_argument("--result-file", type=Path, metavar="FILE", help="where to write the result as JSON")
-    parser.add_argument(
-        "--allow-private-addresses", action="store_true", help="let the git host have a private or local address"
-    )
-    parser.add_argument("--allow-file-urls", action="store_true", help="accept file:///path too")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -111,18 +100,13 @@ def _attempt(arguments: argparse.Namespace, facts: dict[str, object]) -> tuple[O
 
 
 def _settings(arguments: argparse.Namespace, work_dir: Path) -> Settings:
-    try:
-        url = parse_repository_url(arguments.url, allow_file=arguments.allow_file_urls)
-    except ValueError as error:
-        raise InputError(f"--url {error}") from None
     return Settings(
-        url=url,
+        remote=remote_of(arguments),
         warehouse=warehouse_url(),
         work_dir=work_dir,
         include=tuple(arguments.include_branch),
         exclude=tuple(arguments.exclude_branch),
         workers=arguments.workers or usable_cores(),
-        allow_private_addresses=arguments.allow_private_addresses,
     )
 
 
@@ -146,16 +130,6 @@ def _told(totals: Totals) -> dict[str, object]:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        duration = parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if not duration:
-        raise argparse.ArgumentTypeError("must be longer than 0s")
-    return duration
 
 
 def _workers(text: str) -> int:

@@ -7,92 +7,14 @@ plumbing in `source.py`, because GitPython takes ten times as long for them.
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from gitmart.contract.repository_url import RepositoryUrl
-from gitmart.extract.address import Address, allowed_addresses, curl_resolve
 from gitmart.extract.errors import DamagedError, GitError
+from gitmart.extract.refusal import refusal
 from gitmart.extract.settings import Settings
-
-CONFIGURATION = """\
-[core]
-	hooksPath = /dev/null
-	attributesFile = /dev/null
-[gc]
-	auto = 0
-[maintenance]
-	auto = false
-[http]
-	followRedirects = false
-[init]
-	defaultBranch = main
-[advice]
-	detachedHead = false
-[protocol]
-	version = 2
-"""
-
-
-def hermetic_environment(settings: Settings) -> dict[str, str]:
-    """
-    Return the whole environment for git: what the system needs, and nothing that changes what git prints.
-
-    Writes the configuration files it names into the work folder. Proxy and certificate variables pass,
-    since they say how to reach the host, not what to read. Raise ExtractError when the host's address
-    is unknown or not allowed.
-    """
-    home = settings.work_dir / "home"
-    templates = home / "templates"
-    templates.mkdir(parents=True, exist_ok=True)
-    addresses = allowed_addresses(settings.url, allow_private=settings.allow_private_addresses)
-    (home / "config").write_text(_configuration(settings.url, addresses), encoding="utf-8")
-    (home / "ssh_config").write_text(_ssh_configuration(settings.url, addresses), encoding="utf-8")
-    is_file = settings.url.scheme == "file"
-    passed = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
-    proxies = [name for name in os.environ if name.lower() in {"https_proxy", "no_proxy", "all_proxy"}]
-    return {
-        **{name: os.environ[name] for name in (*passed, *proxies) if name in os.environ},
-        "HOME": str(home),
-        "LC_ALL": "C",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": str(home / "config"),
-        "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_TEMPLATE_DIR": str(templates),
-        "GIT_ALLOW_PROTOCOL": "https:ssh:file" if is_file else "https:ssh",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "/bin/false",
-        "SSH_ASKPASS": "/bin/false",
-        "GIT_SSH_COMMAND": f"ssh -F {shlex.quote(str(home / 'ssh_config'))}",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        # git would flush after every commit it prints into a pipe: fifteen times the reads.
-        "GIT_FLUSH": "0",
-    }
-
-
-def _configuration(url: RepositoryUrl, addresses: Sequence[Address]) -> str:
-    text = CONFIGURATION
-    if bundle := os.environ.get("SSL_CERT_FILE"):  # known to OpenSSL alone, and git may be built with another library
-        text += f"[http]\n\tsslCAInfo = {json.dumps(bundle)}\n"
-    if url.scheme == "https" and addresses:
-        text += f"[http]\n\tcurloptResolve = {curl_resolve(url, addresses)}\n"
-    if url.scheme == "file":
-        # The person who wrote file:///path wants this very folder read, whoever owns it.
-        text += '[safe]\n\tdirectory = "*"\n'
-    return text
-
-
-def _ssh_configuration(url: RepositoryUrl, addresses: Sequence[Address]) -> str:
-    """Return options of ssh_config(5): never ask, know the host by its name, connect to the address we looked at."""
-    lines = ["BatchMode yes", "StrictHostKeyChecking yes", "ConnectTimeout 20", "ProxyCommand none", "ForwardAgent no"]
-    if url.scheme == "ssh" and addresses:
-        lines += [f"HostName {addresses[0]}", f"HostKeyAlias {url.host}"]
-    return "".join(f"{line}\n" for line in lines)
 
 
 class Git:
@@ -182,7 +104,7 @@ def clone(settings: Settings, environment: Mapping[str, str], advance: Callable[
         status = error.status if isinstance(error.status, int) else 1
         # GitPython keeps what is no progress in the progress object, and not in the error.
         printed = "\n".join([*progress.other_lines, *progress.error_lines, str(error.stderr)])
-        raise GitError(f"cloning {settings.url}", printed, status) from None
+        raise refusal(settings.remote, f"cloning {settings.url}", printed, status) from None
     if (folder / "shallow").exists():
         raise DamagedError(
             f"{settings.url} is a shallow clone: its history is cut off, so line counts would be wrong; "

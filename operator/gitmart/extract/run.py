@@ -17,7 +17,8 @@ from gitmart.contract.signals import Stopped
 from gitmart.extract import books
 from gitmart.extract.crew import Crew, kill_git
 from gitmart.extract.errors import ExtractError
-from gitmart.extract.git import Git, clone, git_version, hermetic_environment
+from gitmart.extract.git import Git, clone, git_version
+from gitmart.extract.hermetic import hermetic_environment
 from gitmart.extract.identities import Identities
 from gitmart.extract.listing import Listing, list_commits
 from gitmart.extract.loader import Loader, copy_lines, copy_rows
@@ -98,7 +99,7 @@ def _record_failure(main: Connection, repository_id: int, before: tuple[str, str
 
 def _extract_locked(run: Run, main: Connection, repository_id: int) -> Totals:
     with run.phase("clone"):
-        environment = hermetic_environment(run.settings)
+        environment = hermetic_environment(run.settings.remote, run.settings.work_dir)
         run.facts["gitVersion"] = git_version(environment)
         git = clone(run.settings, environment, run.reporter.at)
     run.facts["bytesFetched"] = git.pack_bytes()

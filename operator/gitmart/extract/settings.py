@@ -7,22 +7,39 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitmart.contract.repository_url import RepositoryUrl
+from gitmart.extract.address import Network
+from gitmart.extract.credentials import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A repository at its host, and how it may be reached."""
+
+    url: RepositoryUrl
+    allow_private_addresses: bool = False  # of the git host: any
+    allow_networks: tuple[Network, ...] = ()  # private networks that the git host may be in
+    credentials: Credentials | None = None  # None: the repository is public
+    certificates: str = ""  # PEM, trusted besides the system's for this host
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One frozen set of wishes for a run."""
 
-    url: RepositoryUrl
+    remote: Remote
     warehouse: str  # connection URL; a secret, kept out of repr() by __repr__
     work_dir: Path  # an existing folder; everything a run writes there goes with the run
     include: tuple[str, ...] = ()  # globs of branch names; empty: all branches, and tags
     exclude: tuple[str, ...] = ()
     workers: int = 1  # git processes that count lines at the same time
-    allow_private_addresses: bool = False  # of the git host
 
     def __repr__(self) -> str:
         return f"Settings(url={self.url}, warehouse=***, include={self.include}, exclude={self.exclude})"
+
+    @property
+    def url(self) -> RepositoryUrl:
+        """The address of the repository."""
+        return self.remote.url
 
 
 def usable_cores() -> int:

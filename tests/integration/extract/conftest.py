@@ -18,7 +18,7 @@ from gitmart.contract.repository_url import parse_repository_url
 from gitmart.extract.merge import Totals
 from gitmart.extract.progress import Lines
 from gitmart.extract.run import Run, extract
-from gitmart.extract.settings import Settings
+from gitmart.extract.settings import Remote, Settings
 
 CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
 
@@ -41,7 +41,7 @@ class Extraction:
         folder = self.work_dir / f"run{self.runs}"
         folder.mkdir(parents=True)
         settings = Settings(
-            url=parse_repository_url(repository.url, allow_file=True),
+            remote=Remote(parse_repository_url(repository.url, allow_file=True)),
             warehouse=self.warehouse.url("gitmart_extract"),
             work_dir=folder,
             include=include,

@@ -18,7 +18,7 @@ from gitmart.contract.repository_url import parse_repository_url
 from gitmart.extract.errors import ExtractError
 from gitmart.extract.progress import Lines
 from gitmart.extract.run import Run, extract
-from gitmart.extract.settings import Settings
+from gitmart.extract.settings import Remote, Settings
 
 
 class Host(http.server.SimpleHTTPRequestHandler):
@@ -78,9 +78,10 @@ def run(warehouse: Any, tmp_path: Path) -> Callable[..., int]:
         work_dir = tmp_path / "work"
         work_dir.mkdir()
         settings = Settings(
-            parse_repository_url(url, allow_file=False), warehouse.url("gitmart_extract"), work_dir,
-            allow_private_addresses=allow_private,
-        )  # fmt: skip
+            Remote(parse_repository_url(url, allow_file=False), allow_private_addresses=allow_private),
+            warehouse.url("gitmart_extract"),
+            work_dir,
+        )
         return extract(Run(settings, Lines())).commits
 
     return run

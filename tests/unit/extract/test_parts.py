@@ -12,7 +12,7 @@ from gitmart.contract.repository_url import parse_repository_url
 from gitmart.extract.address import curl_resolve, is_public
 from gitmart.extract.identities import Identities
 from gitmart.extract.listing import LARGEST_BLOCK, Listing
-from gitmart.extract.settings import Settings, _cgroup_cores
+from gitmart.extract.settings import Remote, Settings, _cgroup_cores
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_the_cpu_limit_of_the_cgroup_counts(files: dict[str, str], cores: float 
 def test_settings_do_not_show_the_secret() -> None:
     url = parse_repository_url("https://git.example.org/a/b.git", allow_file=False)
 
-    assert "canary" not in repr(Settings(url, "postgresql://u:canary@h/d", Path()))
+    assert "canary" not in repr(Settings(Remote(url), "postgresql://u:canary@h/d", Path()))
 
 
 def test_every_id_of_a_list_is_taken_once(tmp_path: Path) -> None:

@@ -1,0 +1,127 @@
+"""The environment of every git: nothing of the machine's configuration, and one way to one host."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from gitmart.contract.repository_url import RepositoryUrl
+from gitmart.extract.address import Address, curl_resolve, literal, refuse_private, resolve
+from gitmart.extract.certificates import write_bundle
+from gitmart.extract.proxy import proxy_for
+from gitmart.extract.settings import Remote
+
+CONFIGURATION = """\
+[core]
+	hooksPath = /dev/null
+	attributesFile = /dev/null
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+[http]
+	followRedirects = false
+[init]
+	defaultBranch = main
+[advice]
+	detachedHead = false
+[protocol]
+	version = 2
+"""
+
+
+def hermetic_environment(remote: Remote, folder: Path) -> dict[str, str]:
+    """
+    Return the whole environment for git: what the system needs, and nothing that changes what git prints.
+
+    Writes the configuration files it names into `folder`, for our user alone, since they may hold
+    credentials. Raise ExtractError when the host's address is unknown or not allowed.
+    """
+    home = folder / "home"
+    templates = home / "templates"
+    templates.mkdir(parents=True, exist_ok=True)
+    addresses = allowed_addresses(remote)
+    if remote.certificates:
+        write_bundle(home / "ca.pem", remote.certificates)
+    _write(home / "config", _configuration(remote, addresses, home))
+    _write(home / "ssh_config", _ssh_configuration(remote.url, addresses))
+    is_file = remote.url.scheme == "file"
+    passed = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
+    return {
+        **{name: os.environ[name] for name in passed if name in os.environ},
+        "HOME": str(home),
+        "LC_ALL": "C",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": str(home / "config"),
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TEMPLATE_DIR": str(templates),
+        "GIT_ALLOW_PROTOCOL": "https:ssh:file" if is_file else "https:ssh",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "/bin/false",
+        "SSH_ASKPASS": "/bin/false",
+        "GIT_SSH_COMMAND": f"ssh -F {shlex.quote(str(home / 'ssh_config'))}",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        # git would flush after every commit it prints into a pipe: fifteen times the reads.
+        "GIT_FLUSH": "0",
+        # The configuration names the proxy, or none: there are no exceptions left for git to think about.
+        "NO_PROXY": "",
+        "no_proxy": "",
+    }
+
+
+def allowed_addresses(remote: Remote) -> tuple[Address, ...]:
+    """
+    Return the addresses that git shall use; () for a file, or when a proxy does the resolving.
+
+    Raise ExtractError: HostUnreachable when the name is unknown, InvalidInput when any address is
+    private, link-local or the machine's own and the administrator does not allow that. What stands as
+    an address in the URL is looked at even if a proxy is asked to reach it.
+    """
+    if remote.url.scheme == "file":
+        return ()
+    proxied = bool(proxy_for(remote.url))
+    addresses = literal(remote.url) if proxied else resolve(remote.url)
+    if not remote.allow_private_addresses:
+        refuse_private(remote.url, addresses, remote.allow_networks)
+    return () if proxied else addresses
+
+
+def _write(file: Path, text: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(text, encoding="utf-8")
+
+
+def _configuration(remote: Remote, addresses: Sequence[Address], home: Path) -> str:
+    text = CONFIGURATION
+    # SSL_CERT_FILE is known to OpenSSL alone, and git may be built with another library.
+    bundle = str(home / "ca.pem") if remote.certificates else os.environ.get("SSL_CERT_FILE")
+    if bundle:
+        text += f"[http]\n\tsslCAInfo = {_quoted(bundle)}\n"
+    if remote.url.scheme == "https":
+        text += f"[http]\n\tproxy = {_quoted(proxy_for(remote.url))}\n"  # empty: whatever the environment says
+        if addresses:
+            text += f"[http]\n\tcurloptResolve = {curl_resolve(remote.url, addresses)}\n"
+        if remote.credentials is not None and remote.credentials.authorization:
+            header = _quoted(f"Authorization: {remote.credentials.authorization}")
+            text += f"[http {_quoted(str(remote.url))}]\n\textraHeader = {header}\n"
+    if remote.url.scheme == "file":
+        # The person who wrote file:///path wants this very folder read, whoever owns it.
+        text += '[safe]\n\tdirectory = "*"\n'
+    return text
+
+
+def _quoted(value: str) -> str:
+    """Return the text as a value (or the name of a part) of git-config(1), which escapes as JSON does."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _ssh_configuration(url: RepositoryUrl, addresses: Sequence[Address]) -> str:
+    """Return options of ssh_config(5): never ask, know the host by its name, connect to the address we looked at."""
+    lines = ["BatchMode yes", "StrictHostKeyChecking yes", "ConnectTimeout 20", "ProxyCommand none", "ForwardAgent no"]
+    if url.scheme == "ssh" and addresses:
+        lines += [f"HostName {addresses[0]}", f"HostKeyAlias {url.host}"]
+    return "".join(f"{line}\n" for line in lines)

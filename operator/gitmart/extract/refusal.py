@@ -1,0 +1,29 @@
+"""What a host's refusal means for the person who wrote the Repository."""
+
+from __future__ import annotations
+
+from gitmart.contract.outcomes import Outcome
+from gitmart.extract.errors import ExtractError, GitError
+from gitmart.extract.settings import Remote
+
+
+def refusal(remote: Remote, doing: str, printed: str, exit_code: int) -> ExtractError:
+    """
+    Return the error for what git printed while it talked to the host.
+
+    A host that wants credentials, or other ones, is told as such; whatever the host repeated of the
+    secrets it was sent is taken out.
+    """
+    error = GitError(doing, remote.credentials.clean(printed) if remote.credentials else printed, exit_code)
+    if error.outcome is not Outcome.AUTHENTICATION_FAILED or remote.url.scheme != "https":
+        return error
+    if remote.credentials is not None and remote.credentials.authorization:
+        advice = (
+            f"the host refused the credentials of {remote.credentials.source}, or they may not read this repository"
+        )
+    else:
+        advice = (
+            "the host asks for credentials: set spec.secretRef to a Secret that holds them, "
+            "or look at the address (many hosts answer so too when there is no such repository)"
+        )
+    return ExtractError(f"{advice} ({error})", Outcome.AUTHENTICATION_FAILED)
