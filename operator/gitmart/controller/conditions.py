@@ -18,6 +18,8 @@ from gitmart.resources.base import Condition
 READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
+NEW_GENERATION = "NewGeneration"  # reason of Ready until something is known of a generation
+QUEUED = "Queued"  # only while true: due, but no place is free
 
 State = Literal["True", "False", "Unknown"]
 
@@ -59,24 +61,46 @@ def judged(known: Sequence[Condition], verdict: Verdict, generation: int, now: d
     A routine verdict changes nothing, unless nothing at all is known: then it says why that is so.
     """
     if verdict.situation is Situation.ROUTINE:
-        if any(condition.type == READY for condition in known):
-            return list(known)
-        return put(known, READY, "Unknown", verdict, generation, now)
+        return list(known) if find(known, READY) else put(known, READY, "Unknown", verdict, generation, now)
     ready, reconciling, stalled = TABLE[verdict.situation]
     conditions = put(known, READY, ready, verdict, generation, now)
     for kind, holds in ((RECONCILING, reconciling), (STALLED, stalled)):
-        if holds:
-            conditions = put(conditions, kind, "True", verdict, generation, now)
-        else:
-            conditions = [condition for condition in conditions if condition.type != kind]
+        there = put(conditions, kind, "True", verdict, generation, now)
+        conditions = there if holds else without(conditions, kind)
     return conditions
+
+
+def resting(known: Sequence[Condition], verdict: Verdict, generation: int, now: datetime) -> list[Condition]:
+    """
+    Return the conditions of an object that is suspended: what was known of Ready is said of this generation too.
+
+    Nothing is under way, so Reconciling goes, and nobody waits for it; what stalled another generation goes too.
+    """
+    ready = find(known, READY)
+    rested = without(known, RECONCILING, QUEUED)
+    if ready is None or ready.status == "Unknown":
+        return put(rested, READY, "Unknown", verdict, generation, now)
+    if ready.observed_generation != generation:
+        rested = without(rested, STALLED)
+    moved = ready.model_copy(update={"observed_generation": generation})
+    return [moved if each.type == READY else each for each in rested]
+
+
+def find(known: Sequence[Condition], kind: str) -> Condition | None:
+    """Return the condition of a type, None when there is none."""
+    return next((condition for condition in known if condition.type == kind), None)
+
+
+def without(known: Sequence[Condition], *kinds: str) -> list[Condition]:
+    """Return the conditions but for those of these types."""
+    return [condition for condition in known if condition.type not in kinds]
 
 
 def put(
     known: Sequence[Condition], kind: str, status: State, verdict: Verdict, generation: int, now: datetime
 ) -> list[Condition]:
     """Return the conditions with one set; its transition time moves only if its status does."""
-    before = next((condition for condition in known if condition.type == kind), None)
+    before = find(known, kind)
     unmoved = before is not None and before.status == status
     condition = Condition(
         type=kind,
@@ -93,5 +117,5 @@ def put(
 
 def is_new_generation(known: Sequence[Condition], generation: int) -> bool:
     """Whether nothing was ever said of this generation."""
-    ready = next((condition for condition in known if condition.type == READY), None)
+    ready = find(known, READY)
     return ready is None or ready.observed_generation != generation

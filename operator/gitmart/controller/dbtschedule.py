@@ -14,7 +14,7 @@ from gitmart.controller import conditions
 from gitmart.controller.conditions import Situation, State, Verdict
 from gitmart.controller.runs import Run, verdict_of
 from gitmart.resources.base import Condition
-from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus, LastRun
+from gitmart.resources.dbtschedule import HISTORY_LIMIT, DbtSchedule, DbtScheduleStatus, LastRun, PastRun
 
 CONFLICT = "TargetConflict"
 LAST_RUN_SUCCEEDED = "LastRunSucceeded"
@@ -28,7 +28,15 @@ def accepted(schedule: DbtSchedule, message: str, now: datetime) -> DbtScheduleS
 
 def suspended(schedule: DbtSchedule, now: datetime) -> DbtScheduleStatus:
     """Return the status while spec.suspend is true."""
-    return _updated(schedule, Verdict(Situation.ROUTINE, "Suspended", "spec.suspend is true: no run is started"), now)
+    verdict = Verdict(Situation.ROUTINE, "Suspended", "spec.suspend is true: no run is started")
+    generation = schedule.metadata.generation
+    rested = conditions.resting(schedule.status.conditions, verdict, generation, now)
+    return schedule.status.model_copy(update={"observed_generation": generation, "conditions": rested})
+
+
+def troubled(schedule: DbtSchedule, verdict: Verdict, now: datetime) -> DbtScheduleStatus:
+    """Return the status while something keeps the CronJob from being what it should be."""
+    return _updated(schedule, verdict, now)
 
 
 def conflicting(schedule: DbtSchedule, working: DbtSchedule, now: datetime) -> DbtScheduleStatus:
@@ -38,11 +46,12 @@ def conflicting(schedule: DbtSchedule, working: DbtSchedule, now: datetime) -> D
     return _updated(schedule, Verdict(Situation.STALLED, CONFLICT, message), now)
 
 
-def ended(schedule: DbtSchedule, run: Run, next_due: datetime | None = None) -> DbtScheduleStatus:
-    """Return the status after a run. `next_due` is when the next one comes, None when none will by itself."""
+def ended(schedule: DbtSchedule, run: Run) -> DbtScheduleStatus:
+    """Return the status after a run; when the next one comes is not said."""
     verdict = verdict_of(run)
     good = verdict.situation is Situation.GOOD
-    generation, now = schedule.metadata.generation, run.finished_at
+    generation = schedule.metadata.generation if run.generation is None else run.generation
+    now = run.finished_at
     known: list[Condition] = list(schedule.status.conditions)
     if verdict.situation is not Situation.ROUTINE:
         known = conditions.put(known, LAST_RUN_SUCCEEDED, "True" if good else "False", verdict, generation, now)
@@ -51,11 +60,14 @@ def ended(schedule: DbtSchedule, run: Run, next_due: datetime | None = None) -> 
         known = conditions.put(known, SOURCES_FRESH, freshness[0], freshness[1], generation, now)
     return schedule.status.model_copy(
         update={
-            "observed_generation": generation,
             "last_schedule_time": run.started_at,
-            "next_schedule_time": next_due,
+            "next_schedule_time": None,
             "last_successful_time": run.finished_at if good else schedule.status.last_successful_time,
             "last_run": _last_run(run, verdict),
+            "history": [
+                PastRun(job=run.job, finished_at=run.finished_at, outcome=verdict.reason),
+                *schedule.status.history,
+            ][:HISTORY_LIMIT],
             "conditions": known,
         }
     )
@@ -82,6 +94,7 @@ def _age(schedule: DbtSchedule) -> tuple[float, str, str]:
 
 def _last_run(run: Run, verdict: Verdict) -> LastRun:
     return LastRun(
+        job=run.job,
         started_at=run.started_at,
         finished_at=run.finished_at,
         outcome=verdict.reason,

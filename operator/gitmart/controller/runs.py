@@ -11,6 +11,7 @@ from gitmart.controller.conditions import Situation, Verdict
 
 # Ends that the worker itself cannot tell of.
 OUT_OF_MEMORY = "OOMKilled"  # Kubernetes' own word
+EVICTED = "Evicted"  # likewise
 RESULT_LOST = "ResultLost"
 
 _SIGNAL_BASE = 128  # a process ended by signal N exits with 128 + N, as shells and container runtimes tell it
@@ -41,6 +42,10 @@ class Run:
     result: Mapping[str, object] | None = None
     deadline_exceeded: bool = False
     out_of_memory: bool = False
+    evicted: str | None = None  # why, in the kubelet's words
+    never_started: Verdict | None = None  # why, if it is known that nothing ever ran
+    job: str | None = None  # name of its Job, None when it was none
+    generation: int | None = None  # of the resource it ran for, None when that is the present one
 
     @property
     def duration(self) -> timedelta:
@@ -60,11 +65,13 @@ class Run:
 
 def verdict_of(run: Run) -> Verdict:
     """
-    Return how the run ended: `reason` is an Outcome's word, `OOMKilled` or `ResultLost`.
+    Return how the run ended: `reason` is an Outcome's word, `OOMKilled`, `Evicted` or `ResultLost`.
 
     The exit code decides between good and bad, as a Job's condition does; the result says the rest.
     """
     told = _told_outcome(run)
+    if run.never_started is not None:
+        return run.never_started
     if run.exit_code == 0:
         if told is None:
             return _lost("the run ended well but left no result: it is repeated to learn the totals")
@@ -75,6 +82,8 @@ def verdict_of(run: Run) -> Verdict:
         return Verdict(
             Situation.NEXT_SLOT, OUT_OF_MEMORY, "the run needed more memory than spec.resources.limits.memory allows"
         )
+    if run.evicted is not None and told in (None, Outcome.CANCELLED):
+        return Verdict(Situation.NEXT_SLOT, EVICTED, f"the pod was evicted: {run.evicted}")
     if run.deadline_exceeded and told in (None, Outcome.CANCELLED):
         return Verdict(Situation.NEXT_SLOT, Outcome.TIMEOUT, "the run took longer than spec.timeout and was stopped")
     if told is not None and not told.good:

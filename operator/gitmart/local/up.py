@@ -101,7 +101,7 @@ class Visit:
         try:
             for resource in resources:
                 if isinstance(resource, Repository):
-                    well &= tell(resource, self._repository(resource, addresses[resource.spec.url.key]))
+                    well &= tell(resource, self._repository(resource, addresses[repository.identity_of(resource)]))
             for resource in resources:
                 if isinstance(resource, DbtSchedule):
                     well &= tell(resource, self._schedule(resource, targets[dbtschedule.target_of(resource)]))

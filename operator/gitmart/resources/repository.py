@@ -87,7 +87,7 @@ class RepositorySpec(Model):
     )
     max_skip: Annotated[timedelta, DurationBetween(timedelta(minutes=1), timedelta(days=365))] = Field(
         default=timedelta(hours=10),
-        description="An extraction runs at least this often, even if a look at the git host shows nothing new.",
+        description="Once the last extraction is older than this, a check runs one even if there is nothing new.",
     )
     suspend: bool = Field(default=False, description="Start no extraction while true. A running one is left alone.")
     secret_ref: SecretName | None = Field(
@@ -133,7 +133,12 @@ class RepositorySpec(Model):
 class LastExtraction(Status):
     """The latest extraction that ended."""
 
-    job: Annotated[str, Field(max_length=253)] | None = Field(default=None, description="Name of its Job.")
+    job: Annotated[str, Field(max_length=253)] | None = Field(
+        default=None, description="Name of its Job. Without it: a look at the git host failed, and no Job was made."
+    )
+    generation: Annotated[int, Field(ge=0, le=2**53)] | None = Field(
+        default=None, description="Generation of the Repository it ran for."
+    )
     started_at: Time = Field(description="When it started.")
     finished_at: Time = Field(description="When it ended.")
     outcome: ShortText = Field(description="How it ended, such as Succeeded or HostUnreachable.")
@@ -186,7 +191,10 @@ class RepositoryStatus(Status):
     last_handled_request: Annotated[str, Field(max_length=256)] | None = Field(
         default=None, description="The latest gitmart.dev/requested-at that an extraction was started for."
     )
-    history: History = Field(default_factory=list, description="The latest extractions, newest first.")
+    history: History = Field(
+        default_factory=list,
+        description="The latest extractions, newest first. Those whose Job is still there stay the longest.",
+    )
     conditions: Conditions = Field(default_factory=list)
 
 

@@ -1,0 +1,227 @@
+"""
+What to do next for a DbtSchedule.
+
+A CronJob of the same name keeps the schedule. Besides it Jobs are made for a request (run now) and after
+extractions that brought something new; and people make some with `kubectl create job --from=cronjob/NAME`. All of
+them carry the same label and are seen alike. As with extractions, a visit deletes, then makes, then writes the status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gitmart.contract.outcomes import Outcome
+from gitmart.controller import conditions
+from gitmart.controller import dbtschedule as statuses
+from gitmart.controller.children import Child
+from gitmart.controller.conditions import Situation, Verdict
+from gitmart.controller.due import requested, stamp
+from gitmart.controller.naming import job_name
+from gitmart.controller.observed import CronJobSeen, JobSeen
+from gitmart.controller.retention import surplus
+from gitmart.controller.runs import Run, verdict_of
+from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
+from gitmart.resources.schedule import next_time
+
+FOREIGN_CRON_JOB = "ForeignCronJob"
+_ACTIVE_TOLD = 16  # names of running Jobs in the status
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known besides the DbtSchedule. `news`: when each selected Repository last brought something new."""
+
+    children: Sequence[Child] = ()
+    cron_job: CronJobSeen | None = None
+    older: DbtSchedule | None = None
+    news: Sequence[datetime] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A Job to make, besides those of the CronJob."""
+
+    slot: str
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a visit shall do. `cron_job`: None leaves it alone, else whether the CronJob shall be suspended."""
+
+    status: DbtScheduleStatus
+    revisit: datetime
+    cron_job: bool | None = None
+    delete: tuple[JobSeen, ...] = ()
+    start: Start | None = None
+    idle: DbtScheduleStatus | None = None
+    runs: tuple[Run, ...] = ()
+
+
+def job_of(schedule: DbtSchedule, slot: str) -> str:
+    """Return the name of the Job of a slot."""
+    return job_name(schedule.metadata.name, schedule.metadata.uid or "", slot)
+
+
+def decide(schedule: DbtSchedule, seen: Seen, now: datetime, resync: timedelta) -> Decision:
+    """Return what to do next."""
+    far = now + resync
+    fresh = _fresh(schedule, seen.children)
+    delete = surplus(_own_and_told(schedule, seen.children, fresh), *_limits(schedule))
+    schedule, runs = _told(schedule, fresh)
+    active = [child for child in seen.children if child.job.active and not child.job.deleting]
+    for child in [child for child in active if child.is_stuck(now)]:
+        active.remove(child)
+        if child.job.name not in {past.job for past in schedule.status.history}:
+            run = child.given_up(now)
+            schedule, runs = _with(schedule, statuses.ended(schedule, run)), (*runs, run)
+        delete.append(child.job)
+    schedule = _with(schedule, _general(schedule, seen, active, now))
+    foreign = seen.cron_job is not None and seen.cron_job.owner != schedule.metadata.uid
+    if foreign:
+        return Decision(_foreign(schedule, now), far, delete=tuple(delete), runs=runs)
+    if seen.older is not None:
+        status = statuses.conflicting(schedule, seen.older, now)
+        stop = True if seen.cron_job is not None else None
+        return Decision(status, far, stop, tuple(delete), runs=runs)
+    if schedule.spec.suspend:
+        return Decision(statuses.suspended(schedule, now), far, True, tuple(delete), runs=runs)
+    message = f"the CronJob {schedule.metadata.name} keeps the schedule"
+    schedule = _with(schedule, statuses.accepted(schedule, message, now))
+    start, revisit = _extra(schedule, seen, active, now)
+    soon = min(each for each in (revisit, schedule.status.next_schedule_time, far) if each is not None)
+    idle = schedule.status
+    status = _starting(schedule, start) if start else idle
+    return Decision(status, max(soon, now), False, tuple(delete), start, idle, runs)
+
+
+def _fresh(schedule: DbtSchedule, children: Sequence[Child]) -> list[Child]:
+    """Return the Jobs that have ended and whose end was not told yet, oldest first."""
+    history = schedule.status.history
+    names = {past.job for past in history}
+    since = min((past.finished_at for past in history), default=None)
+    ended = [
+        (child.job.finished_at, child.job.name, child)
+        for child in children
+        if child.job.finished_at is not None and child.job.name not in names
+    ]
+    return [
+        child for finished, _, child in sorted(ended, key=lambda each: each[:2]) if since is None or finished >= since
+    ]
+
+
+def _told(schedule: DbtSchedule, fresh: Sequence[Child]) -> tuple[DbtSchedule, tuple[Run, ...]]:
+    """Return the schedule with the ends of Jobs in its status, and those ends."""
+    runs = []
+    for child in fresh:
+        run = child.run()
+        schedule = _with(schedule, statuses.ended(schedule, run))
+        runs.append(run)
+    return schedule, tuple(runs)
+
+
+def _own_and_told(schedule: DbtSchedule, children: Sequence[Child], fresh: Sequence[Child]) -> list[JobSeen]:
+    """Return the ended Jobs that are ours to delete, newest first. Those of the CronJob are deleted by Kubernetes."""
+    own = [
+        child.job
+        for child in children
+        if child.job.finished_at is not None and child.job.owner == schedule.metadata.uid and child not in fresh
+    ]
+    return sorted(own, key=lambda job: (job.created_at, job.name), reverse=True)
+
+
+def _limits(schedule: DbtSchedule) -> tuple[int, int]:
+    return schedule.spec.successful_jobs_history_limit, schedule.spec.failed_jobs_history_limit
+
+
+def _general(schedule: DbtSchedule, seen: Seen, active: Sequence[Child], now: datetime) -> DbtScheduleStatus:
+    """Return the status with what is so whatever is decided: what runs, when a run last began, when one comes."""
+    spec, status = schedule.spec, schedule.status
+    begun = [child.job.created_at for child in seen.children]
+    if seen.cron_job is not None and seen.cron_job.last_schedule_time is not None:
+        begun.append(seen.cron_job.last_schedule_time)
+    if status.last_schedule_time is not None:
+        begun.append(status.last_schedule_time)
+    stopped = spec.suspend or seen.older is not None
+    known = list(status.conditions)
+    for child in active:
+        if (trouble := child.trouble()) is not None:
+            generation = schedule.metadata.generation
+            known = conditions.put(known, statuses.LAST_RUN_SUCCEEDED, "False", trouble, generation, now)
+    changes = {
+        "cron_job": seen.cron_job.name if seen.cron_job is not None else status.cron_job,
+        "active": sorted(child.job.name for child in active)[:_ACTIVE_TOLD],
+        "last_schedule_time": max(begun, default=None),
+        "next_schedule_time": None if stopped else next_time(spec.schedule, spec.time_zone, now),
+        "conditions": known,
+        "pending_since": _pending_since(schedule, seen),
+        "last_handled_request": _handled(schedule, seen),
+    }
+    return status.model_copy(update=changes)
+
+
+def _handled(schedule: DbtSchedule, seen: Seen) -> str | None:
+    """Return the request that was answered last: its Job is there, or was told of before."""
+    token = requested(schedule.metadata.annotations)
+    answered = token is not None and any(child.job.token == token for child in seen.children)
+    return token if answered else schedule.status.last_handled_request
+
+
+def _uncovered(schedule: DbtSchedule, seen: Seen) -> list[datetime]:
+    """Return the times of news that no run has begun after. A skipped run covers nothing: another one ran."""
+    begun = [
+        child.job.created_at
+        for child in seen.children
+        if child.job.active or verdict_of(child.run()).reason != Outcome.SKIPPED
+    ]
+    last = schedule.status.last_run
+    if last is not None and last.outcome != Outcome.SKIPPED:
+        begun.append(last.started_at)
+    covered = max(begun, default=None)
+    return [time for time in seen.news if covered is None or time >= covered]
+
+
+def _pending_since(schedule: DbtSchedule, seen: Seen) -> datetime | None:
+    """Return since when there are news without a run, None without any. It is kept, so that news cannot put it off."""
+    news = _uncovered(schedule, seen) if schedule.spec.after_extraction else []
+    if not news:
+        return None
+    first, known = min(news), schedule.status.pending_since
+    return min(first, known) if known is not None else first
+
+
+def _extra(
+    schedule: DbtSchedule, seen: Seen, active: Sequence[Child], now: datetime
+) -> tuple[Start | None, datetime | None]:
+    """Return the Job to make now besides those of the CronJob, or when one may be due. Never while another runs."""
+    if active:
+        return None, None
+    token = requested(schedule.metadata.annotations)
+    if token is not None and token != schedule.status.last_handled_request:
+        return Start(f"request-{token}", token), None
+    after, since = schedule.spec.after_extraction, schedule.status.pending_since
+    if after is None or since is None:
+        return None, None
+    quiet = max(_uncovered(schedule, seen)) + after.debounce
+    at = min(quiet, since + after.max_delay)
+    return (Start(f"after-{stamp(since)}"), None) if now >= at else (None, at)
+
+
+def _starting(schedule: DbtSchedule, start: Start) -> DbtScheduleStatus:
+    """Return the status with which a Job is made."""
+    changes: dict[str, object] = {"pending_since": None, "active": [job_of(schedule, start.slot)]}
+    if start.token is not None:
+        changes["last_handled_request"] = start.token
+    return schedule.status.model_copy(update=changes)
+
+
+def _foreign(schedule: DbtSchedule, now: datetime) -> DbtScheduleStatus:
+    name = schedule.metadata.name
+    message = f"a CronJob named {name} is there already and is not ours: delete it, or choose another name"
+    return statuses.troubled(schedule, Verdict(Situation.RETRYING, FOREIGN_CRON_JOB, message), now)
+
+
+def _with(schedule: DbtSchedule, status: DbtScheduleStatus) -> DbtSchedule:
+    return schedule.model_copy(update={"status": status})

@@ -1,0 +1,19 @@
+"""Names by which children are known: what is written on Jobs and pods, and read from them again."""
+
+from __future__ import annotations
+
+from gitmart.resources.base import GROUP
+
+REPOSITORY_LABEL = f"{GROUP}/repository"
+DBTSCHEDULE_LABEL = f"{GROUP}/dbtschedule"
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGED_BY = "gitmart"
+
+SLOT = f"{GROUP}/slot"  # what a Job was made for
+GENERATION = f"{GROUP}/generation"  # of the resource it was made for
+OWNER_UID = f"{GROUP}/owner-uid"  # of that resource, should the owner reference get lost
+GIT_HOST = f"{GROUP}/git-host"
+REQUESTED_AT = f"{GROUP}/requested-at"  # on a resource: run now, please; on a Job: which request it answers
+
+JOB_NAME_LABELS = ("batch.kubernetes.io/job-name", "job-name")  # on pods, by the Job controller
+WORKER = "worker"  # name of the container that does the work

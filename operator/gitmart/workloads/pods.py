@@ -1,0 +1,145 @@
+"""
+The pod of a worker: the same for extraction and transformation but for its words.
+
+Every pod meets the Pod Security Standard `restricted`, has requests, limits and a deadline, a read-only root, no
+service account token, and volumes of bounded size.
+https://kubernetes.io/docs/concepts/security/pod-security-standards/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from gitmart.resources.labels import MANAGED_BY, MANAGED_BY_LABEL, WORKER
+from gitmart.resources.pod_template import PodTemplate
+from gitmart.resources.quantity import ComputeResources
+
+USER = 10001  # of the image
+WAREHOUSE = "/etc/gitmart/warehouse"
+CREDENTIALS = "/etc/gitmart/credentials"
+TERMINATION_LOG = "/dev/termination-log"
+# A worker keeps its timeout itself and tells of it; this much later the kubelet stops it.
+DEADLINE_GRACE = timedelta(minutes=1)
+TERMINATION_GRACE = 60  # seconds from SIGTERM to SIGKILL: for cancelling statements and telling the result
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What the administrator has decided for all pods. `git_ca` is PEM text, `proxy` a URL, `no_proxy` a comma list."""
+
+    image: str
+    pull_policy: str = "IfNotPresent"
+    pull_secrets: Sequence[str] = ()
+    allowed_networks: Sequence[str] = ()
+    git_ca: str = ""
+    proxy: str = ""
+    no_proxy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker: its words, its environment, the Secrets it reads, and how much of everything it may use."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    resources: ComputeResources
+    timeout: timedelta
+    storage: str  # of /work, as a quantity
+    secrets: Sequence[Secret]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A Secret mounted into a worker. Optional, so that the worker itself says what is missing. `key`: this one alone."""
+
+    name: str
+    secret: str
+    path: str
+    key: str | None = None
+
+
+def pod_template(
+    worker: Worker, settings: WorkerSettings, labels: Mapping[str, str], extra: PodTemplate | None
+) -> Json:
+    """Return the template of a worker's pods. What users add cannot take away what gitmart sets."""
+    added = extra or PodTemplate()
+    metadata: Json = {"labels": {**added.labels, **labels, MANAGED_BY_LABEL: MANAGED_BY}}
+    if added.annotations:
+        metadata["annotations"] = dict(added.annotations)
+    return {"metadata": metadata, "spec": _pod(worker, settings) | _scheduling(added, settings)}
+
+
+def _pod(worker: Worker, settings: WorkerSettings) -> Json:
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": TERMINATION_GRACE,
+        "activeDeadlineSeconds": int((worker.timeout + DEADLINE_GRACE).total_seconds()),
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(worker, settings)],
+        "volumes": [
+            {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
+            {"name": "work", "emptyDir": {"sizeLimit": worker.storage}},
+            *(_volume(secret) for secret in worker.secrets),
+        ],
+    }
+
+
+def _container(worker: Worker, settings: WorkerSettings) -> Json:
+    requests, limits = worker.resources.requests, worker.resources.limits
+    return {
+        "name": WORKER,
+        "image": settings.image,
+        "imagePullPolicy": settings.pull_policy,
+        "args": list(worker.words),
+        "env": [{"name": name, "value": value} for name, value in worker.environment.items()],
+        "terminationMessagePath": TERMINATION_LOG,
+        "terminationMessagePolicy": "File",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "resources": {
+            "requests": {"cpu": str(requests.cpu), "memory": str(requests.memory), "ephemeral-storage": "64Mi"},
+            "limits": {"cpu": str(limits.cpu), "memory": str(limits.memory), "ephemeral-storage": worker.storage},
+        },
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 # a mount of the pod's own
+            {"name": "work", "mountPath": "/work"},
+            *({"name": secret.name, "mountPath": secret.path, "readOnly": True} for secret in worker.secrets),
+        ],
+    }
+
+
+def _volume(secret: Secret) -> Json:
+    source: Json = {"secretName": secret.secret, "optional": True, "defaultMode": 0o440}
+    if secret.key is not None:
+        source["items"] = [{"key": secret.key, "path": secret.key}]
+    return {"name": secret.name, "secret": source}
+
+
+def _scheduling(added: PodTemplate, settings: WorkerSettings) -> Json:
+    pull_secrets = [*settings.pull_secrets, *(secret.name for secret in added.image_pull_secrets)]
+    found: Json = {
+        "nodeSelector": dict(added.node_selector),
+        "tolerations": [toleration.model_dump(by_alias=True, exclude_none=True) for toleration in added.tolerations],
+        "affinity": added.affinity,
+        "serviceAccountName": added.service_account_name,
+        "priorityClassName": added.priority_class_name,
+        "runtimeClassName": added.runtime_class_name,
+        "imagePullSecrets": [{"name": name} for name in dict.fromkeys(pull_secrets)],
+    }
+    return {name: value for name, value in found.items() if value}
