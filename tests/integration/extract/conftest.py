@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import functools
+import http.server
 import importlib.util
+import json
 import os
-from collections.abc import Callable
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import trustme
 
 from gitmart.contract.repository_url import parse_repository_url
 from gitmart.extract.merge import Totals
@@ -113,3 +120,122 @@ def no_git_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do to the test's own process what the command does to its own at the start."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
+
+
+class Host:
+    """An HTTPS host with a folder of bare repositories, and some answers that are no repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "host"
+        self.folder.mkdir()
+        self.authority = folder / "ca.pem"
+        self.asked: list[str] = []
+        self.accepted: set[str] = set()  # values of Authorization that /members/ lets in
+        self.banned = ""  # one that is known and may not read it
+        self.watched = ""  # a text that no process may have in its arguments or environment
+        self.leaks: list[str] = []
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(self.authority)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(context)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"https://localhost:{self.server.server_port}"
+
+    def add(self, repository: Any, name: str = "project.git") -> str:
+        """Serve a bare clone of the repository and return its address."""
+        repository.git("clone", "-q", "--bare", str(repository.path), str(self.folder / name))
+        repository.git(f"--git-dir={self.folder / name}", "update-server-info")
+        return f"{self.url}/{name}"
+
+    def look_for_leaks(self) -> None:
+        """Note the processes that show what is watched for to everybody on the machine."""
+        for process in Path("/proc").glob("[0-9]*"):
+            for kind in ("cmdline", "environ"):
+                try:
+                    shown = (process / kind).read_bytes()
+                except OSError:
+                    continue
+                if self.watched.encode() in shown:
+                    self.leaks.append(f"{kind}: {shown!r}")
+
+    def _handler(host) -> type[http.server.BaseHTTPRequestHandler]:  # noqa: N805 # `self` is the handler's below
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *words: Any, **options: Any) -> None:
+                super().__init__(*words, directory=str(host.folder), **options)
+
+            def do_GET(self) -> None:
+                host.asked.append(self.path)
+                if host.watched:
+                    host.look_for_leaks()
+                shown = self.headers.get("Authorization", "")
+                match self.path.split("/")[1]:
+                    case "moved":
+                        self.answer(301, Location=self.path.replace("/moved/", "/project.git/"))
+                    case "private":
+                        self.answer(401, **{"WWW-Authenticate": 'Basic realm="members"'})
+                    case "members" if shown not in host.accepted:
+                        said = f"no entry with {shown}".encode()  # a host may repeat what it was sent
+                        self.answer(
+                            403 if shown == host.banned else 401, said, **{"WWW-Authenticate": 'Basic realm="members"'}
+                        )
+                    case "broken":
+                        self.send_error(503)
+                    case _:
+                        super().do_GET()
+
+            def answer(self, code: int, said: bytes = b"", **headers: str) -> None:
+                self.send_response(code)
+                for name, value in {**headers, "Content-Type": "text/plain", "Content-Length": str(len(said))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, *words: Any) -> None:
+                """Say nothing."""
+
+        return Handler
+
+
+@pytest.fixture
+def private_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """A host on this machine whose authority nobody trusts yet, and no proxy in the environment."""
+    for name in ("https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    host = Host(tmp_path)
+    thread = threading.Thread(target=host.server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield host
+    host.server.shutdown()
+    thread.join()
+    host.server.server_close()
+
+
+@pytest.fixture
+def host(private_host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A host on this machine; its certificate is trusted."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(private_host.authority))
+    return private_host
+
+
+@pytest.fixture
+def run_extract(warehouse: Any, tmp_path: Path) -> Callable[..., dict[str, object]]:
+    """Run the command and return its result, the exit code and what it printed besides."""
+
+    def run(*words: str, url: str | None = None, **environment: str) -> dict[str, object]:
+        result_file = tmp_path / "result.json"
+        result_file.unlink(missing_ok=True)
+        work_dir = tmp_path / "work"
+        work_dir.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "gitmart", "extract", "--result-file", str(result_file), "--work-dir", str(work_dir), *words],
+            env={**os.environ, "GITMART_WAREHOUSE_URL": url or warehouse.url("gitmart_extract"), **environment},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert list(work_dir.iterdir()) == []
+        result = json.loads(result_file.read_text(encoding="utf-8")) if result_file.exists() else {}
+        return {**result, "exit": done.returncode, "printed": done.stderr}
+
+    return run

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,27 +15,6 @@ import pytest
 from gitmart.contract.outcomes import Outcome
 
 Extract = Callable[..., dict[str, object]]
-
-
-@pytest.fixture
-def run_extract(warehouse: Any, tmp_path: Path) -> Extract:
-    """Run the command and return its result, the exit code and what it printed besides."""
-
-    def run(*words: str, url: str | None = None, **environment: str) -> dict[str, object]:
-        result_file = tmp_path / "result.json"
-        result_file.unlink(missing_ok=True)
-        work_dir = tmp_path / "work"
-        work_dir.mkdir(exist_ok=True)
-        done = subprocess.run(
-            [sys.executable, "-m", "gitmart", "extract", "--result-file", str(result_file), "--work-dir", str(work_dir), *words],
-            env={**os.environ, "GITMART_WAREHOUSE_URL": url or warehouse.url("gitmart_extract"), **environment},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert list(work_dir.iterdir()) == []
-        result = json.loads(result_file.read_text(encoding="utf-8")) if result_file.exists() else {}
-        return {**result, "exit": done.returncode, "printed": done.stderr}
-
-    return run
 
 
 @pytest.mark.parametrize(
