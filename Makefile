@@ -25,10 +25,31 @@ demo: $(READY) ## Analytics of a repository on this machine (REPO=url-or-path; d
 	@$(BIN)/gitmart local demo --state .gitmart $(if $(REPO),--repo '$(REPO)')
 
 test: $(READY) ## Run all tests
+	@$(CLUSTER) prepare
 	@$(BIN)/pytest -n auto
 
-test-fast: $(READY) ## Run the tests that need no more than a few seconds each
-	@$(BIN)/pytest -n auto -m "not slow"
+test-fast: $(READY) ## Run the tests that need no more than a few seconds each, and no cluster
+	@$(BIN)/pytest -n auto -m "not slow and not cluster"
+
+test-cluster: $(READY) ## Run the tests that need a cluster
+	@$(CLUSTER) prepare
+	@$(BIN)/pytest -n auto -m cluster
+
+cluster: $(READY) ## Have a Kubernetes cluster for the tests; it stays until make cluster-down
+	@$(CLUSTER) up
+
+cluster-down: $(READY) ## End the cluster without a trace
+	@$(CLUSTER) down
+
+kubeconfig: $(READY) ## Print the path of the cluster's kubeconfig
+	@$(CLUSTER) kubeconfig
+
+cluster-tools: $(READY) ## Build the programs that the tests use, helm and kubeconform among them
+	@$(CLUSTER) tools
+
+image: $(READY) ## Build the image without Docker and print its name
+	@$(CLUSTER) image
+CLUSTER := $(BIN)/python -m tests.cluster.environment
 
 lint: $(READY) ## Check style, types, imports, SQL and generated files
 	@$(BIN)/ruff format --check --quiet . || { echo "make fix formats the files"; exit 1; }
@@ -71,4 +92,4 @@ clean: ## Remove what make has made, the state of the demo too
 	@rm -rf .venv .gitmart .cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-fast lint fix generate verify docs lock clean
+.PHONY: help setup demo test test-fast test-cluster cluster cluster-down kubeconfig cluster-tools image lint fix generate verify docs lock clean
