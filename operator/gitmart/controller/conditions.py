@@ -19,6 +19,8 @@ READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 NEW_GENERATION = "NewGeneration"  # reason of Ready until something is known of a generation
+INVALID_SPEC = "InvalidSpec"  # a rule that the schema cannot tell
+INVALID_POD_TEMPLATE = "InvalidPodTemplate"  # what the API server says of the Job or CronJob
 QUEUED = "Queued"  # only while true: due, but no place is free
 
 State = Literal["True", "False", "Unknown"]

@@ -6,7 +6,7 @@ What a DbtSchedule's status says. Every function returns a new status.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,13 @@ def suspended(schedule: DbtSchedule, now: datetime) -> DbtScheduleStatus:
     generation = schedule.metadata.generation
     rested = conditions.resting(schedule.status.conditions, verdict, generation, now)
     return schedule.status.model_copy(update={"observed_generation": generation, "conditions": rested})
+
+
+def invalid(status: DbtScheduleStatus, mistakes: Sequence[str], generation: int, now: datetime) -> DbtScheduleStatus:
+    """Return the status of an object whose spec breaks a rule that its schema cannot tell."""
+    verdict = Verdict(Situation.STALLED, conditions.INVALID_SPEC, "; ".join(mistakes))
+    known = conditions.judged(status.conditions, verdict, generation, now)
+    return status.model_copy(update={"observed_generation": generation, "conditions": known})
 
 
 def troubled(schedule: DbtSchedule, verdict: Verdict, now: datetime) -> DbtScheduleStatus:

@@ -53,6 +53,7 @@ class JobSeen:
     reason: str
     message: str
     deleting: bool
+    suspended: bool = False  # somebody else, such as Kueue, decides when it starts
 
     @property
     def active(self) -> bool:
@@ -133,6 +134,7 @@ def job_seen(body: Json) -> JobSeen:
         reason=ended.get("reason", "") if ended else "",
         message=ended.get("message", "") if ended else "",
         deleting=metadata.get("deletionTimestamp") is not None,
+        suspended=bool(body.get("spec", {}).get("suspend")),
     )
 
 

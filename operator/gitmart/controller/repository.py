@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,6 @@ from gitmart.resources.repository import (
 
 DUPLICATE = "DuplicateURL"
 UP_TO_DATE = "UpToDate"
-INVALID_POD_TEMPLATE = "InvalidPodTemplate"
 
 _NEUTRAL = (Outcome.CANCELLED, Outcome.SKIPPED)  # neither good nor a failure of the repository
 
@@ -89,6 +88,13 @@ def verdict_of_check(check: Run) -> Verdict | None:
     if verdict.reason == Outcome.TIMEOUT:
         return Verdict(Situation.RETRYING, Outcome.HOST_UNREACHABLE, f"the git host did not answer: {verdict.message}")
     return verdict
+
+
+def invalid(status: RepositoryStatus, mistakes: Sequence[str], generation: int, now: datetime) -> RepositoryStatus:
+    """Return the status of an object whose spec breaks a rule that its schema cannot tell."""
+    verdict = Verdict(Situation.STALLED, conditions.INVALID_SPEC, "; ".join(mistakes))
+    known = conditions.judged(status.conditions, verdict, generation, now)
+    return status.model_copy(update={"observed_generation": generation, "conditions": known})
 
 
 def troubled(repository: Repository, verdict: Verdict, now: datetime) -> RepositoryStatus:

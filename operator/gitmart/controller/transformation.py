@@ -79,9 +79,8 @@ def decide(schedule: DbtSchedule, seen: Seen, now: datetime, resync: timedelta) 
             schedule, runs = _with(schedule, statuses.ended(schedule, run)), (*runs, run)
         delete.append(child.job)
     schedule = _with(schedule, _general(schedule, seen, active, now))
-    foreign = seen.cron_job is not None and seen.cron_job.owner != schedule.metadata.uid
-    if foreign:
-        return Decision(_foreign(schedule, now), far, delete=tuple(delete), runs=runs)
+    if seen.cron_job is not None and seen.cron_job.owner != schedule.metadata.uid:
+        return Decision(foreign(schedule, now), far, delete=tuple(delete), runs=runs)
     if seen.older is not None:
         status = statuses.conflicting(schedule, seen.older, now)
         stop = True if seen.cron_job is not None else None
@@ -217,7 +216,8 @@ def _starting(schedule: DbtSchedule, start: Start) -> DbtScheduleStatus:
     return schedule.status.model_copy(update=changes)
 
 
-def _foreign(schedule: DbtSchedule, now: datetime) -> DbtScheduleStatus:
+def foreign(schedule: DbtSchedule, now: datetime) -> DbtScheduleStatus:
+    """Return the status while a CronJob of the name is somebody else's."""
     name = schedule.metadata.name
     message = f"a CronJob named {name} is there already and is not ours: delete it, or choose another name"
     return statuses.troubled(schedule, Verdict(Situation.RETRYING, FOREIGN_CRON_JOB, message), now)

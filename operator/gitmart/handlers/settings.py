@@ -131,10 +131,10 @@ def _truth(text: str) -> bool:
     return _one_of("true", "false")(text) == "true"
 
 
-def _number(most: int) -> Callable[[str], int]:
+def _number(most: int, least: int = 1) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
-            raise ValueError(f"{text[:_SHOWN]!r} is not possible: write a number from 1 to {most}")
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"{text[:_SHOWN]!r} is not possible: write a number from {least} to {most}")
         return int(text)
 
     return parse
@@ -235,10 +235,10 @@ TABLE = (
         _words("name of a namespace", lambda word: bool(_LABEL.fullmatch(word)), "write lower-case letters, digits and -"),
         "watch_namespaces",
     ),
-    Setting("GITMART_MAX_EXTRACTIONS", "4", "extractions at a time", _number(100_000), "max_extractions"),
+    Setting("GITMART_MAX_EXTRACTIONS", "4", "extractions at a time; 0: no cap", _number(100_000, 0), "max_extractions"),
     Setting(
-        "GITMART_MAX_EXTRACTIONS_PER_HOST", "2", "extractions at a time from one git host",
-        _number(100_000), "max_extractions_per_host",
+        "GITMART_MAX_EXTRACTIONS_PER_HOST", "2", "extractions at a time from one git host; 0: no cap",
+        _number(100_000, 0), "max_extractions_per_host",
     ),
     Setting(
         "GITMART_CHECKS", "true", "ask a public repository's host for news (`ls-remote`) before starting a pod",

@@ -142,7 +142,7 @@ def _parse(document: object, number: int, *, allow_file_urls: bool) -> tuple[Any
     try:
         resource = model.parse({**document, "apiVersion": API_VERSION}, allow_file_urls=allow_file_urls)
     except ValidationError as error:
-        mistakes += [_sentence(details, model) for details in error.errors(include_url=False)]
+        mistakes += mistakes_of(error, model)
         resource = None
     return resource, [f"{name}: {mistake}" for mistake in mistakes]
 
@@ -183,6 +183,11 @@ def _unknown(field: object, known: Iterable[str]) -> str:
     lower = {name.lower(): name for name in names}
     near = difflib.get_close_matches(str(field).lower().replace("_", ""), lower, n=1)
     return "is no field; " + (f"did you mean {lower[near[0]]}?" if near else f"allowed are {', '.join(names)}")
+
+
+def mistakes_of(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return what is wrong with an object, a sentence per field as the user spells it."""
+    return [_sentence(details, model) for details in error.errors(include_url=False)]
 
 
 def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
