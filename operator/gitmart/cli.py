@@ -18,12 +18,17 @@ from gitmart.contract.outcomes import Outcome
 
 PARTS = {
     "extract": "read a repository's history into the warehouse",
+    "check": "ask a git host what it has, without reading it",
     "transform": "build and test the marts with dbt",
     "migrate": "bring the warehouse's tables to this version",
     "operator": "run the Kubernetes operator",
     "local": "run manifests without a cluster, on an embedded PostgreSQL",
 }
-MODULES = {"migrate": "gitmart.warehouse.command", "operator": "gitmart.handlers.command"}
+MODULES = {
+    "check": "gitmart.extract.check_command",
+    "migrate": "gitmart.warehouse.command",
+    "operator": "gitmart.handlers.command",
+}
 
 
 class Command(Protocol):

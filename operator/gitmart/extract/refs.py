@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -12,6 +13,10 @@ from gitmart.extract.git import Git
 
 BRANCHES = b"refs/heads/"
 TAGS = b"refs/tags/"
+
+# Raise it whenever an extraction stores something else for the same refs than the version before did: every
+# digest changes then, so that each repository is read again although its host has nothing new.
+EXTRACTOR_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +35,37 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Refs:
-    """The selected refs and HEAD."""
+    """The selected refs and HEAD. `digest` is that of `digest_of`."""
 
     refs: tuple[Ref, ...]
     head: bytes | None  # the commit of HEAD; None in an empty repository or when HEAD points nowhere
     default_branch: bytes | None  # full name of the branch HEAD points to, if it exists
+    digest: str
 
     @property
     def tips(self) -> list[bytes]:
         """Return the commits from which everything that counts can be reached, each once."""
         return list(dict.fromkeys(ref.commit_hash for ref in self.refs if ref.commit_hash))
 
-    @property
-    def digest(self) -> str:
-        """Return 16 hex digits that change whenever a selected ref or HEAD does."""
-        lines = sorted(ref.name + b" " + ref.object_hash for ref in self.refs)
-        return sha256(b"\n".join([*lines, b"HEAD " + (self.default_branch or self.head or b"")])).hexdigest()[:16]
+
+def digest_of(
+    refs: Iterable[tuple[bytes, bytes]], head: bytes, include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> str:
+    """
+    Return 32 hex digits that stay as long as an extraction would find nothing to do.
+
+    They are made of the name and object of each selected ref, of HEAD (the full name of the branch it points
+    to, the commit when it points to none, b"" when there is neither), of the options that shape the data, and
+    of EXTRACTOR_VERSION. No part can hold NUL: git and the system forbid it in names and options.
+    """
+    parts = [
+        b"%d" % EXTRACTOR_VERSION,
+        b"HEAD " + head,
+        *(b"include " + os.fsencode(glob) for glob in sorted(set(include))),
+        *(b"exclude " + os.fsencode(glob) for glob in sorted(set(exclude))),
+        *sorted(b"ref " + name + b" " + object_hash for name, object_hash in refs),
+    ]
+    return sha256(b"\0".join(parts)).hexdigest()[:32]
 
 
 def read_refs(git: Git, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Refs:
@@ -58,15 +78,18 @@ def read_refs(git: Git, include: Sequence[str] = (), exclude: Sequence[str] = ()
     listed = [line.split(b" ", 1) for line in git.run(
         "for-each-ref", "--format=%(objectname) %(refname)", BRANCHES.decode(), TAGS.decode()
     ).splitlines()]  # fmt: skip
-    chosen = [(oid, name) for oid, name in listed if _selected(name, include, exclude)]
+    chosen = [(oid, name) for oid, name in listed if is_selected(name, include, exclude)]
     commits = _peel(git, [oid for oid, _ in chosen])
     refs = tuple(Ref(name, oid, commits[oid]) for oid, name in chosen)
     target = git.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)).strip()
     head = git.run("rev-parse", "--quiet", "--verify", "HEAD^{commit}", accept=(0, 1)).strip()
-    return Refs(refs, head or None, target if target and head else None)
+    branch = target if target and head else None
+    digest = digest_of(((ref.name, ref.object_hash) for ref in refs), branch or head, include, exclude)
+    return Refs(refs, head or None, branch, digest)
 
 
-def _selected(name: bytes, include: Sequence[str], exclude: Sequence[str]) -> bool:
+def is_selected(name: bytes, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    """Whether the ref of that full name counts; see `read_refs`."""
     if not include and not exclude:
         return True
     if not name.startswith(BRANCHES):

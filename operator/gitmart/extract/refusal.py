@@ -15,9 +15,11 @@ def refusal(remote: Remote, doing: str, printed: str, exit_code: int) -> Extract
     secrets it was sent is taken out.
     """
     error = GitError(doing, remote.credentials.clean(printed) if remote.credentials else printed, exit_code)
-    if error.outcome is not Outcome.AUTHENTICATION_FAILED or remote.url.scheme != "https":
+    if remote.url.scheme != "https" or error.outcome not in (Outcome.AUTHENTICATION_FAILED, Outcome.MOVED):
         return error
-    if remote.credentials is not None and remote.credentials.authorization:
+    if error.outcome is Outcome.MOVED:
+        advice = "the host redirects to another address, which gitmart does not follow: use the new address"
+    elif remote.credentials is not None and remote.credentials.authorization:
         advice = (
             f"the host refused the credentials of {remote.credentials.source}, or they may not read this repository"
         )
@@ -26,4 +28,4 @@ def refusal(remote: Remote, doing: str, printed: str, exit_code: int) -> Extract
             "the host asks for credentials: set spec.secretRef to a Secret that holds them, "
             "or look at the address (many hosts answer so too when there is no such repository)"
         )
-    return ExtractError(f"{advice} ({error})", Outcome.AUTHENTICATION_FAILED)
+    return ExtractError(f"{advice} ({error})", error.outcome)

@@ -134,6 +134,7 @@ class Host:
         self.banned = ""  # one that is known and may not read it
         self.watched = ""  # a text that no process may have in its arguments or environment
         self.leaks: list[str] = []
+        self.closing = threading.Event()
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.authority)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -181,6 +182,10 @@ class Host:
                         )
                     case "broken":
                         self.send_error(503)
+                    case "silent":
+                        host.closing.wait()
+                    case "endless":
+                        self.answer(200, b"".join(b"%040x\trefs/heads/%0200x\n" % (n, n) for n in range(280_000)))
                     case _:
                         super().do_GET()
 
@@ -208,6 +213,7 @@ def private_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ho
     thread = threading.Thread(target=host.server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield host
+    host.closing.set()
     host.server.shutdown()
     thread.join()
     host.server.server_close()
