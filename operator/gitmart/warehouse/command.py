@@ -14,6 +14,7 @@ from gitmart.contract.signals import Stopped, stopping
 from gitmart.warehouse.connections import warehouse_url
 from gitmart.warehouse.errors import WarehouseError
 from gitmart.warehouse.migrate import migrate
+from gitmart.warehouse.passwords import FILES, read_passwords
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "The warehouse, with the owner's role, is named by GITMART_WAREHOUSE_URL, "
         "or by the file GITMART_WAREHOUSE_URL_FILE."
     )
+    parser.add_argument(
+        "--passwords-from", type=Path, metavar="DIR",
+        help="let the roles of the workers log in with the passwords in this folder's connection URLs: "
+        f"the files {', '.join(FILES)}",
+    )  # fmt: skip
     parser.add_argument("--result-file", type=Path, metavar="FILE", help="where to write the result as JSON")
 
 
@@ -32,17 +38,18 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logging()
     started = datetime.now(UTC)
     facts: dict[str, object] = {}
-    outcome, message = _attempt(facts)
+    outcome, message = _attempt(arguments.passwords_from, facts)
     if arguments.result_file is not None:
         write_result(Result("migrate", outcome, message, started, datetime.now(UTC), facts), arguments.result_file)
     log.log(logging.INFO if outcome.good else logging.ERROR, message, extra={"outcome": outcome.value})
     return outcome.exit_code
 
 
-def _attempt(facts: dict[str, object]) -> tuple[Outcome, str]:
+def _attempt(folder: Path | None, facts: dict[str, object]) -> tuple[Outcome, str]:
     try:
         with stopping(None):
-            revision = migrate(warehouse_url())
+            passwords = read_passwords(folder) if folder is not None else {}
+            revision = migrate(warehouse_url(), passwords=passwords)
     except (Stopped, WarehouseError) as error:
         return error.outcome, str(error)
     except Exception as error:  # the last resort, which says so

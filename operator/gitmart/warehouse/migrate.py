@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import psycopg
 import sqlalchemy
@@ -12,15 +13,16 @@ from alembic.config import Config
 from gitmart.warehouse.connections import connect
 from gitmart.warehouse.errors import classify
 from gitmart.warehouse.locks import MIGRATION_LOCK, session_lock
+from gitmart.warehouse.passwords import set_passwords
 from gitmart.warehouse.revision import MIGRATIONS, needed_revision
-from gitmart.warehouse.roles import ensure_roles
+from gitmart.warehouse.roles import Role, ensure_roles
 
 log = logging.getLogger(__name__)
 
 
-def migrate(url: str, revision: str = "head") -> str:
+def migrate(url: str, revision: str = "head", passwords: Mapping[Role, str] = {}) -> str:
     """
-    Upgrade to `revision` (default: the newest) and return the revision the warehouse is at then.
+    Upgrade to `revision` (default: the newest), set passwords and return the revision the warehouse is at then.
 
     Two at once: the second waits for the first and finds nothing left to do. Each revision is a
     transaction of its own, so a killed migration leaves whole revisions. Raise WarehouseError.
@@ -30,6 +32,7 @@ def migrate(url: str, revision: str = "head") -> str:
             with session_lock(holder, MIGRATION_LOCK):
                 ensure_roles(holder)
                 _upgrade(url, revision)
+                set_passwords(holder, passwords)
         except psycopg.Error as error:
             raise classify(error) or error from None
         except sqlalchemy.exc.DBAPIError as error:
