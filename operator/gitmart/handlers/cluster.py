@@ -13,7 +13,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -38,6 +38,7 @@ from gitmart.handlers.errors import (
 )
 
 Object = dict[str, Any]  # one Kubernetes object, as JSON has it
+Objects = list[Object]  # a name of its own, because Cluster.list hides the builtin
 
 FIELD_MANAGER = "gitmart"
 PAGE = 500  # objects of a list per request: about 1 MiB of Jobs
@@ -47,6 +48,7 @@ LONGEST_PAUSE = 10.0  # seconds that a request waits between attempts; longer on
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 APPLY_PATCH = "application/apply-patch+yaml"  # JSON is YAML
 
 
@@ -124,27 +126,31 @@ class Cluster:
         """Return the object. Raises NotFoundError."""
         return await self._request("GET", kind.path(namespace, name))
 
-    async def list(self, kind: Kind, namespace: str | None = None, labels: str | None = None) -> list[Object]:
+    async def list(
+        self, kind: Kind, namespace: str | None = None, labels: str | None = None, *, fields: str | None = None
+    ) -> list[Object]:
         """
         Return the objects of a namespace, None: of all namespaces.
 
-        `labels` is a selector such as `app=x,tier in (a,b)`. Objects of a list lack `kind` and `apiVersion`.
+        `labels` and `fields` are selectors such as `app=x,tier in (a,b)` and `involvedObject.uid=…`. Objects of a
+        list lack `kind` and `apiVersion`.
         """
-        query = {"limit": str(PAGE)} | ({"labelSelector": labels} if labels else {})
         found: list[Object] = []
-        page = await self._request("GET", kind.path(namespace), query=query)
-        while True:
-            found += page.get("items") or []
-            token = page["metadata"].get("continue")
-            if not token:
-                return found
-            try:
-                page = await self._request("GET", kind.path(namespace), query=query | {"continue": token})
-            except ApiError as error:
-                if error.status != 410:  # Gone: the token has expired, so the list begins anew
-                    raise
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        async for page in self._pages(kind, namespace, selectors, JSON):
+            if page is None:
                 found = []
-                page = await self._request("GET", kind.path(namespace), query=query)
+            else:
+                found += page
+        return found
+
+    async def newest(self, kind: Kind, namespace: str | None = None, labels: str | None = None) -> int:
+        """Return the greatest resourceVersion among the objects that `list` would return; 0 if there are none."""
+        newest = 0
+        async for page in self._pages(kind, namespace, {"labelSelector": labels}, METADATA_ONLY):
+            for item in page or ():
+                newest = max(newest, int(item["metadata"]["resourceVersion"]))
+        return newest
 
     async def create(self, kind: Kind, namespace: str, body: Object) -> Object:
         """Make an object and return it as stored. Raises AlreadyExistsError."""
@@ -190,6 +196,27 @@ class Cluster:
         """Make a core/v1 Event."""
         return await self.create(EVENT, namespace, body)
 
+    async def _pages(
+        self, kind: Kind, namespace: str | None, selectors: Mapping[str, str | None], accept: str
+    ) -> AsyncIterator[Objects | None]:
+        """Yield a list page by page. None: what came so far does not count, the list begins anew."""
+        query = {"limit": str(PAGE)} | {name: value for name, value in selectors.items() if value}
+        path, token = kind.path(namespace), ""
+        while True:
+            try:
+                more = {"continue": token} if token else {}
+                page = await self._request("GET", path, query=query | more, accept=accept)
+            except ApiError as error:
+                if error.status != 410 or not token:  # 410, Gone: the token has expired
+                    raise
+                token = ""
+                yield None
+                continue
+            yield page.get("items") or []
+            token = page["metadata"].get("continue") or ""
+            if not token:
+                return
+
     async def _write(
         self, method: str, path: str, body: Object, content_type: str = JSON, query: Mapping[str, str] | None = None
     ) -> Object:
@@ -203,13 +230,14 @@ class Cluster:
         body: Object | None = None,
         content_type: str = JSON,
         query: Mapping[str, str] | None = None,
+        accept: str = JSON,
     ) -> Object:
         """Send a request, again if that may help, and return the answer."""
         if query:
             path = f"{path}?{urlencode(query)}"
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await self._attempt(method, path, body, content_type)
+                return await self._attempt(method, path, body, content_type, accept)
             except (TooManyRequestsError, UnavailableError) as error:
                 pause = error.retry_after if error.retry_after is not None else 0.25 * 2**attempt
                 if attempt == ATTEMPTS or pause > LONGEST_PAUSE:
@@ -217,9 +245,9 @@ class Cluster:
                 await self._sleep(pause * random.uniform(1.0, 1.5))  # noqa: S311 # no two clients in step
         raise AssertionError("unreachable")
 
-    async def _attempt(self, method: str, path: str, body: Object | None, content_type: str) -> Object:
+    async def _attempt(self, method: str, path: str, body: Object | None, content_type: str, accept: str) -> Object:
         host, code, began = self._client.configuration.host, "<error>", time.monotonic()
-        headers = {"Accept": JSON, "Content-Type": content_type, **self._client.default_headers}
+        headers = {"Accept": accept, "Content-Type": content_type, **self._client.default_headers}
         await self._client.update_params_for_auth(headers, None, ["BearerToken"], path, method, body)
         try:
             answer = await self._client.rest_client.request(  # type: ignore[no-untyped-call]

@@ -95,12 +95,14 @@ class ApiServer:
             raise RefusedError(404, "NotFound", f'{rest[-2]} "{rest[-1]}" not found')
         start, limit = int(request.query.get("continue", 0)), int(request.query.get("limit", 500))
         wanted = dict(part.split("=") for part in request.query.get("labelSelector", "").split(",") if part)
+        fields = dict(part.split("=") for part in request.query.get("fieldSelector", "").split(",") if part)
         found = [
             item
             for path, item in sorted(self.objects.items())
             if path.rsplit("/", 1)[0].endswith("/" + words[-1])
             and ("namespaces" not in words or path.startswith(request.path + "/"))
             and wanted.items() <= item["metadata"].get("labels", {}).items()
+            and all(_at(item, where) == value for where, value in fields.items())
         ]
         more = {"continue": str(start + limit)} if start + limit < len(found) else {}
         return {"items": found[start : start + limit], "metadata": {"resourceVersion": str(self._version)} | more}
@@ -143,6 +145,12 @@ class ApiServer:
             raise RefusedError(409, "Conflict", "the UID in the precondition does not match the UID in record")
         del self.objects[path]
         return {"kind": "Status", "status": "Success"}
+
+
+def _at(item: Any, path: str) -> Any:
+    for name in path.split("."):
+        item = item.get(name, {})
+    return item
 
 
 def _merged(old: Any, patch: Any) -> Any:

@@ -154,6 +154,32 @@ def test_lists_come_whole_whatever_the_page(bench: Bench, monkeypatch: pytest.Mo
     bench.run(script)
 
 
+def test_objects_are_selected_by_their_fields(bench: Bench) -> None:
+    for number in range(3):
+        path = f"/api/v1/namespaces/team/events/e{number}"
+        bench.server.put(path, {"involvedObject": {"uid": f"pod-{number}"}})
+
+    async def script(cluster: Cluster) -> None:
+        (event,) = await cluster.list(EVENT, "team", fields="involvedObject.uid=pod-1")
+        assert event["metadata"]["name"] == "e1"
+
+    bench.run(script)
+
+
+def test_the_newest_object_of_all_pages_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitmart.handlers.cluster.PAGE", 2)
+    for name in ("j3", "j1", "j2"):  # a list is in the order of names
+        bench.server.put(f"{JOBS}/{name}", {"metadata": {"labels": {"app": name}}})
+
+    async def script(cluster: Cluster) -> None:
+        newest = int(bench.server.objects[f"{JOBS}/j2"]["metadata"]["resourceVersion"])
+        assert await cluster.newest(JOB) == newest
+        assert await cluster.newest(JOB, "team", "app=j3") == newest - 2
+        assert await cluster.newest(JOB, "empty") == 0
+
+    bench.run(script)
+
+
 def test_a_list_whose_token_expired_begins_anew(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gitmart.handlers.cluster.PAGE", 2)
     for number in range(4):
