@@ -12,8 +12,8 @@ from gitmart.warehouse.connections import connect
 from gitmart.warehouse.errors import WarehouseError
 from gitmart.warehouse.revision import check_revision, needed_revision
 
-FOLDER = Path("/etc/gitmart/warehouse")
-SECONDS = 120  # how long the warehouse and the operator may still take
+FOLDER = Path(os.environ["WAREHOUSE_FOLDER"])
+PATIENCE = float(os.environ["PATIENCE_SECONDS"])  # how long the warehouse and the operator may still take
 
 
 def problem() -> str:
@@ -34,7 +34,7 @@ def problem() -> str:
         return f"the operator is not ready: {error}"
 
 
-deadline = time.monotonic() + SECONDS
+deadline = time.monotonic() + PATIENCE
 while (found := problem()) and time.monotonic() < deadline:
     time.sleep(2)
 print(found or f"the warehouse is at revision {needed_revision()}, its roles may log in, the operator is ready")

@@ -6,6 +6,10 @@
 - apiGroups: [gitmart.dev]
   resources: [repositories/status, dbtschedules/status]
   verbs: [get, patch, update]
+# Where OwnerReferencesPermissionEnforcement is on, whoever makes a Job that blocks its owner's deletion needs this.
+- apiGroups: [gitmart.dev]
+  resources: [repositories/finalizers, dbtschedules/finalizers]
+  verbs: [update]
 - apiGroups: [batch]
   resources: [jobs, cronjobs]
   verbs: [get, list, watch, create, patch, delete]

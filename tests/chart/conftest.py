@@ -1,0 +1,107 @@
+"""The chart as helm renders it, for the oldest Kubernetes it supports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.cluster.environment.golang import tool
+from tests.cluster.environment.places import ClusterError
+
+CHART = Path(__file__).parents[2] / "charts" / "gitmart"
+OLDEST = "1.30.0"  # the oldest Kubernetes of Chart.yaml's kubeVersion
+
+
+class Rendered:
+    """The objects of a rendering, by kind and name; two of one name differ in their namespace."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.all: list[dict[str, Any]] = [found for found in yaml.safe_load_all(text) if found]
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """Return the objects of a kind."""
+        return [found for found in self.all if found["kind"] == kind]
+
+    def one(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any]:
+        """Return the one object of this kind whose name starts like this."""
+        found = [
+            each
+            for each in self.of_kind(kind)
+            if each["metadata"]["name"].startswith(name) and namespace in (None, each["metadata"].get("namespace"))
+        ]
+        assert len(found) == 1, f"{len(found)} objects {kind} {name}, of {[each['kind'] for each in self.all]}"
+        return found[0]
+
+    @property
+    def pods(self) -> dict[str, dict[str, Any]]:
+        """The spec of each pod that any object makes, by the object's kind."""
+        templates = {
+            found["kind"]: found["spec"]["template"]["spec"]
+            for kind in ("Deployment", "StatefulSet", "Job")
+            for found in self.of_kind(kind)
+        }
+        (test,) = self.of_kind("Pod")
+        return templates | {"Pod": test["spec"]}
+
+
+Render = Callable[..., Rendered]
+
+
+def program(name: str) -> Path:
+    """Return the path of a program, built if need be, or skip the test; where a cluster is required, fail it."""
+    try:
+        return tool(name)
+    except ClusterError as error:
+        if os.environ.get("GITMART_REQUIRE_CLUSTER") == "1":
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def the_program() -> Callable[[str], Path]:
+    """Return a function that gives the path of a program, or skips the test without it."""
+    return program
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """The program helm."""
+    return program("helm")
+
+
+@pytest.fixture(scope="session")
+def template(helm: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs `helm template` with values, or with files of values, as release `gitmart`."""
+
+    def run(
+        values: Mapping[str, Any] | None = None, *files: Path, chart: Path = CHART, release: str = "gitmart"
+    ) -> subprocess.CompletedProcess[str]:
+        words = [word for file in files for word in ("--values", str(file))]
+        return subprocess.run(
+            [helm, "template", release, chart, "--namespace", "gitmart", "--kube-version", OLDEST, *words, "--values", "-"],
+            input=yaml.safe_dump(dict(values or {})), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def render(template: Callable[..., subprocess.CompletedProcess[str]]) -> Render:
+    """Return a function that renders the chart with values and must succeed. What is known is not rendered again."""
+    known: dict[str, Rendered] = {}
+
+    def run(*words: Any, **options: Any) -> Rendered:
+        key = repr((words, options))
+        if key not in known:
+            done = template(*words, **options)
+            assert done.returncode == 0, done.stderr
+            known[key] = Rendered(done.stdout)
+        return known[key]
+
+    return run
