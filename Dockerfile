@@ -11,7 +11,8 @@ COPY requirements/uv.txt requirements/runtime.txt /src/requirements/
 RUN python3 -m pip install --quiet --no-cache-dir --require-hashes --target /opt/uv -r /src/requirements/uv.txt \
     && /opt/uv/bin/uv venv --quiet --python python3 /opt/gitmart \
     && /opt/uv/bin/uv pip sync --quiet --python /opt/gitmart/bin/python --require-hashes --only-binary :all: \
-        --compile-bytecode /src/requirements/runtime.txt
+        --compile-bytecode /src/requirements/runtime.txt \
+    && find /opt/gitmart -type d -name tests -prune -exec rm -rf {} +
 
 # gitmart itself; /package holds its files alone, where they belong in the environment.
 FROM dependencies AS package
@@ -32,10 +33,11 @@ RUN packages="git openssh-client" \
     && { test -s /etc/ssl/certs/ca-certificates.crt || packages="$packages ca-certificates"; } \
     && apt-get update && apt-get install -y --no-install-recommends $packages \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/apt /var/log/*.log \
+        /usr/share/doc /usr/share/man /usr/share/locale \
     && groupadd --gid 10001 gitmart \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin gitmart
 # An image of Python may come without bytecode of its standard library, and a read-only root never gets it.
-RUN python3 -m compileall -q -x '/(test|tests|lib2to3|site-packages|dist-packages)/' \
+RUN python3 -m compileall -q -x '/(test|tests|lib2to3|idlelib|tkinter|turtledemo|site-packages|dist-packages)/' \
         --invalidation-mode unchecked-hash "$(python3 -c 'import os; print(os.path.dirname(os.__file__))')"
 COPY --from=dependencies /opt/gitmart /opt/gitmart
 COPY --from=package /package /opt/gitmart

@@ -45,11 +45,8 @@ def start(site: Site, images: Iterable[Built], owner: int | None) -> None:
             native.load(site, images)
             say(f"already up: process {other.process}")
             return
-        process = _spawn(site, images, owner)
-        assert process.stdout is not None
-        answer = process.stdout.read()
-        if answer.strip() != READY:
-            raise ClusterError(answer.strip() or "the cluster ended while it started")
+        if (answer := _spawn(site, images, owner)) != READY:
+            raise ClusterError(answer or "the cluster ended while it started")
 
 
 def stop(site: Site) -> bool:
@@ -92,17 +89,20 @@ def supervise(site: Site, images: Iterable[Built], owner: int | None) -> None:
         node.remove()
 
 
-def _spawn(site: Site, images: Iterable[Built], owner: int | None) -> subprocess.Popen[str]:
+def _spawn(site: Site, images: Iterable[Built], owner: int | None) -> str:
+    """Start the supervisor and return its answer: READY, or what went wrong."""
     command = [sys.executable, "-m", MODULE, "supervise", *map(str, images)]
     variables = {
         "GITMART_CLUSTER_SITE": str(site.number),
         "GITMART_CLUSTER_OWNER": str(owner or ""),
         progress.VARIABLE: str(progress.START),
     }
-    return subprocess.Popen(
-        command, cwd=PROJECT, env=os.environ | variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        text=True, start_new_session=True,
+    # Nobody's child and of no terminal. Its standard output, which it closes once it is ready, is what we wait for.
+    done = subprocess.run(
+        ["setsid", "--fork", *command], cwd=PROJECT, env=os.environ | variables, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
+    return done.stdout.strip()
 
 
 def _settled(site: Site, owner: int | None) -> Holder | None:
