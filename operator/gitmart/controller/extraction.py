@@ -198,7 +198,7 @@ def _working(repository: Repository, child: Child, now: datetime) -> RepositoryS
     status = statuses.unqueued(statuses.running(repository))
     trouble = child.trouble()
     if trouble is not None:
-        status = statuses.troubled(_with(repository, status), trouble, now)
+        status = statuses.troubled(_with(repository, status), trouble, now).model_copy(update={"state": "pending"})
     return status.model_copy(update={"next_extraction_time": None})
 
 

@@ -51,19 +51,8 @@ def extraction_job(
     }
 
 
-def check_words(repository: Repository, settings: WorkerSettings) -> list[str]:
-    """Return the words that say what to look at and what is allowed: the same for a check and an extraction."""
-    spec = repository.spec
-    return [
-        f"--url={spec.url}",
-        *(f"--include-branch={glob}" for glob in spec.branches.include),
-        *(f"--exclude-branch={glob}" for glob in spec.branches.exclude),
-        *(f"--allow-network={network}" for network in settings.allowed_networks),
-    ]
-
-
-def git_environment(settings: WorkerSettings) -> dict[str, str]:
-    """Return the administrator's settings for git, as a check and an extraction read them."""
+def _environment(settings: WorkerSettings) -> dict[str, str]:
+    """Return the administrator's settings for git."""
     found = {"GITMART_GIT_CA": settings.git_ca, "HTTPS_PROXY": settings.proxy, "NO_PROXY": settings.no_proxy}
     return {name: value for name, value in found.items() if value}
 
@@ -75,7 +64,7 @@ def _worker(repository: Repository, settings: WorkerSettings) -> Worker:
     environment = {
         "GITMART_WAREHOUSE_URL_FILE": f"{WAREHOUSE}/extract-url",
         "GITMART_WAREHOUSE_URL_SOURCE": f"key extract-url of Secret {warehouse} in namespace {namespace}",
-        **git_environment(settings),
+        **_environment(settings),
     }
     if spec.secret_ref is not None:
         secrets.append(Secret("credentials", spec.secret_ref.name, CREDENTIALS))
@@ -83,7 +72,10 @@ def _worker(repository: Repository, settings: WorkerSettings) -> Worker:
         environment["GITMART_CREDENTIALS_SOURCE"] = f"Secret {spec.secret_ref.name} in namespace {namespace}"
     words = [
         "extract",
-        *check_words(repository, settings),
+        f"--url={spec.url}",
+        *(f"--include-branch={glob}" for glob in spec.branches.include),
+        *(f"--exclude-branch={glob}" for glob in spec.branches.exclude),
+        *(f"--allow-network={network}" for network in settings.allowed_networks),
         "--work-dir=/work",
         f"--timeout={format_duration(spec.timeout)}",
         f"--result-file={TERMINATION_LOG}",

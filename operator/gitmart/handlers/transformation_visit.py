@@ -1,0 +1,161 @@
+"""A visit of a DbtSchedule: what is known, the decision of controller.transformation, and what follows from it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from pydantic import ValidationError
+
+from gitmart.controller import dbtschedule as statuses
+from gitmart.controller import transformation
+from gitmart.controller.observed import controller_of
+from gitmart.controller.transformation import Decision, Seen, decide, job_of
+from gitmart.handlers.awaited import at_least
+from gitmart.handlers.cluster import CRON_JOB
+from gitmart.handlers.cluster import DBT_SCHEDULE as KIND
+from gitmart.handlers.errors import NotFoundError
+from gitmart.handlers.index import DBTSCHEDULE, Key, Stored, target_of
+from gitmart.handlers.visit import (
+    Refused,
+    Surroundings,
+    apply_object,
+    children_of,
+    delete_jobs,
+    document_of,
+    look_again,
+    make_job,
+    settled,
+    tell_changes,
+    write_status,
+)
+from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
+from gitmart.resources.manifests import mistakes_of
+from gitmart.workloads.transformation import cron_job, transformation_job
+
+WAIT_FOR_WATCH = 1.0  # seconds; the watch wakes us earlier
+
+
+class TransformationVisits:
+    """Visits of DbtSchedules."""
+
+    def __init__(self, at: Surroundings, resync: timedelta) -> None:
+        self._at = at
+        self._resync = resync
+        # What each CronJob was made to be, and its generation then: who edits it raises that.
+        self._applied: dict[Key, tuple[int, str]] = {}
+
+    async def __call__(self, key: Key) -> float | None:
+        """Bring one DbtSchedule a step closer. Return after how many seconds to come again, None once it is gone."""
+        if not await settled(self._at, key):
+            return WAIT_FOR_WATCH
+        stored = self._at.indexes.resource(key)
+        if stored is None:
+            self._applied.pop(key, None)
+            self._at.awaited.forget(key)
+            self._at.meter.gone(*key)
+            return None
+        document = document_of(stored)
+        if document["metadata"].get("deletionTimestamp"):
+            return self._resync.total_seconds()  # its children go with it
+        try:
+            schedule = DbtSchedule.parse(document)
+        except ValidationError as error:
+            return await self._invalid(key, stored, document, error)
+        return await self._visit(key, stored, document, schedule)
+
+    async def _visit(self, key: Key, stored: Stored, document: dict[str, Any], schedule: DbtSchedule) -> float:
+        children = await children_of(self._at, key, self._told(schedule, key))
+        now = self._at.now()
+        after = schedule.spec.after_extraction
+        seen = Seen(
+            children=children,
+            cron_job=self._at.indexes.cron_job_of(key),
+            older=self._older(key, document),
+            news=self._at.indexes.news(key.namespace, after.selector.match_labels) if after else (),
+        )
+        decision = decide(schedule, seen, now, self._resync)
+        await delete_jobs(self._at, key, decision.delete)
+        status = await self._carried_out(key, schedule, decision)
+        if await write_status(self._at, KIND, key, stored, document.get("status", {}), status):
+            tell_changes(self._at, schedule, schedule.status.conditions, status.conditions)
+        updated = schedule.model_copy(update={"status": status})
+        for run in decision.runs:
+            self._at.meter.ended(updated, run)
+            self._tell_end(updated, run.exit_code == 0)
+        self._at.meter.visited(updated)
+        return look_again(children, max((decision.revisit - now).total_seconds(), 0.0))
+
+    def _told(self, schedule: DbtSchedule, key: Key) -> list[str | None]:
+        """Return the Jobs whose end needs no confirmation: told, or older than all that the history still knows."""
+        history = schedule.status.history
+        since = min((past.finished_at for past in history), default=None)
+        old = [
+            job.name
+            for job in self._at.indexes.jobs_of(key)
+            if since is not None and job.finished_at is not None and job.finished_at < since
+        ]
+        return [*(past.job for past in history), *old]
+
+    async def _carried_out(self, key: Key, schedule: DbtSchedule, decision: Decision) -> DbtScheduleStatus:
+        """Make the CronJob what it should be, and the Job; return the status to write."""
+        idle = decision.idle or decision.status
+        try:
+            if decision.cron_job is not None and not await self._apply(key, schedule, suspend=decision.cron_job):
+                return transformation.foreign(schedule.model_copy(update={"status": idle}), self._at.now())
+            if decision.start is not None:
+                start = decision.start
+                name = job_of(schedule, start.slot)
+                job = transformation_job(schedule, name, start.slot, start.token, self._at.workers)
+                await make_job(self._at, key, job, schedule.metadata.uid or "")
+        except Refused as refused:
+            return statuses.troubled(schedule.model_copy(update={"status": idle}), refused.verdict, self._at.now())
+        return decision.status
+
+    async def _apply(self, key: Key, schedule: DbtSchedule, *, suspend: bool) -> bool:
+        """Make the CronJob so, if it is not; return False when one of the name is somebody else's."""
+        body = cron_job(schedule, self._at.workers, suspend=suspend)
+        digest = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        known = self._at.indexes.cron_job_of(key)
+        if known is not None and self._applied.get(key) == (known.generation, digest):
+            return True
+        if known is None:
+            try:
+                there = await self._at.cluster.get(CRON_JOB, key.namespace, key.name)
+            except NotFoundError:
+                pass
+            else:
+                if controller_of(there["metadata"]) != schedule.metadata.uid:
+                    return False
+        made = (await apply_object(self._at, CRON_JOB, key, body))["metadata"]
+        self._applied[key] = (made["generation"], digest)
+
+        def seen() -> bool:
+            now = self._at.indexes.cron_job_of(key)
+            return now is not None and (now.uid != made["uid"] or at_least(now.version, made["resourceVersion"]))
+
+        self._at.awaited.add(key, seen)
+        return True
+
+    def _older(self, key: Key, document: dict[str, Any]) -> DbtSchedule | None:
+        """Return the DbtSchedule that has the target, None when it is this one."""
+        claim = self._at.indexes.oldest(DBTSCHEDULE, target_of(document))
+        if claim is None or (claim.namespace, claim.name) == (key.namespace, key.name):
+            return None
+        stored = self._at.indexes.resource(Key(DBTSCHEDULE, claim.namespace, claim.name))
+        return DbtSchedule.parse(document_of(stored)) if stored is not None else None
+
+    async def _invalid(self, key: Key, stored: Stored, document: dict[str, Any], error: ValidationError) -> float:
+        """Say in the status what is wrong with a spec that the schema lets pass."""
+        known = DbtScheduleStatus.model_validate(document.get("status", {}))
+        generation = document["metadata"]["generation"]
+        status = statuses.invalid(known, mistakes_of(error, DbtSchedule), generation, self._at.now())
+        await write_status(self._at, KIND, key, stored, document.get("status", {}), status)
+        return self._resync.total_seconds()
+
+    def _tell_end(self, schedule: DbtSchedule, good: bool) -> None:
+        last = schedule.status.last_run
+        if last is not None:
+            self._at.notify(schedule, "Normal" if good else "Warning", last.outcome, last.message or last.outcome)
