@@ -16,6 +16,19 @@
 {%- endmacro %}
 
 
+{#
+    A post-hook of fct_commits: delete the commits of repositories that `gitmart purge` has removed. A repository's
+    row is there before its commits, and one that comes back has another id.
+#}
+{% macro delete_purged_repositories() -%}
+    delete from {{ this }}
+    where not exists (
+        select 1 from {{ ref('stg_repositories') }} as repositories
+        where repositories.repository_id = {{ this }}.repository_id
+    )
+{%- endmacro %}
+
+
 {# A post-hook of fct_daily_commits: delete the days that have no commit any more. #}
 {% macro delete_vanished_days() -%}
     delete from {{ this }}

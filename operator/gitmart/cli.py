@@ -21,6 +21,7 @@ PARTS = {
     "check": "ask a git host what it has, without reading it",
     "transform": "build and test the marts with dbt",
     "migrate": "bring the warehouse's tables to this version",
+    "purge": "remove a repository's rows from the warehouse",
     "operator": "run the Kubernetes operator",
     "local": "run manifests without a cluster, on an embedded PostgreSQL",
 }
@@ -28,6 +29,7 @@ MODULES = {
     "check": "gitmart.extract.check_command",
     "migrate": "gitmart.warehouse.command",
     "operator": "gitmart.handlers.command",
+    "purge": "gitmart.extract.purge_command",
 }
 
 

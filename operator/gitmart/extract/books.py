@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gitmart.contract.outcomes import Outcome
 from gitmart.contract.repository_url import RepositoryUrl
+from gitmart.extract.errors import ExtractError
 from gitmart.warehouse.locks import Connection
 
 
@@ -37,7 +39,9 @@ def begin(connection: Connection, repository_id: int) -> tuple[str, str | None]:
         [repository_id],
     ).fetchone()
     if row is None:
-        raise AssertionError(f"repository {repository_id} has no row")
+        raise ExtractError(
+            f"repository {repository_id} was purged from the warehouse just now: start again", Outcome.LOCKED
+        )
     if row[0] == "in_progress":
         return "failed", "the run before ended without a word"
     return str(row[0]), None if row[1] is None else str(row[1])

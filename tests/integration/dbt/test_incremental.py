@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from gitmart.extract.purge import find, purge
 from gitmart.local.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
@@ -158,6 +159,18 @@ def an_empty_repository_comes(history: History, repository: int) -> None:
     nothing_happens(history, history.raw.repository(f"empty-{len(history.told)}"))
 
 
+def a_repository_is_purged(history: History, repository: int) -> None:
+    purge_it(history.raw, repository)
+    position = history.repositories.index(repository)
+    history.repositories[position] = history.raw.repository(f"repository-{position}")
+    commits_of_known_days(history, history.repositories[position])
+
+
+def purge_it(raw: Raw, repository: int) -> None:
+    [(url,)] = raw.query("select url from repositories where id = %s", repository)
+    purge(raw.connection, find(raw.connection, url))
+
+
 def nothing_happens(history: History, repository: int) -> None:
     with history.raw.run(repository):
         pass
@@ -168,7 +181,7 @@ EVENTS = [
     a_commit_beside_the_default_branch, commits_vanish, a_whole_day_vanishes, the_commits_of_the_newest_run_vanish,
     everything_vanishes, history_is_rewritten, vanished_commits_return, commits_go_and_return_between_two_builds,
     commits_enter_and_leave_the_default_branch, two_identities_turn_out_to_be_one_person, identities_are_told_apart,
-    a_repository_comes, an_empty_repository_comes, nothing_happens,
+    a_repository_comes, an_empty_repository_comes, a_repository_is_purged, nothing_happens,
 ]  # fmt: skip
 
 
@@ -194,6 +207,35 @@ def test_incremental_builds_equal_a_full_refresh_after_every_event(dbt: Dbt, raw
     assert set(dbt.build().values()) <= {"success", "pass", "no-op"}
     dbt.run("--full-refresh", schema="rebuilt")
     marts.assert_equal_to_full_refresh()
+
+
+def test_a_purged_repository_leaves_the_marts_and_may_come_back(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    one, two = raw.person("one"), raw.person("two")
+    for name in ("kept", "purged", "emptied"):
+        with raw.run(raw.repository(name)) as run:
+            run.add("shared", one)
+            run.add(name, raw.person(name))
+            run.add("gone", two, "2024-05-01 10:00+00")
+        with raw.run(run.repository) as run:
+            run.remove(*raw.hashes(run.repository, "commit_date = '2024-05-01 10:00+00'"))
+    dbt.run()
+    with raw.run(run.repository) as run:
+        run.remove(*raw.hashes(run.repository))
+    purge_it(raw, run.repository - 1)
+    purge_it(raw, run.repository)
+
+    dbt.run()
+
+    dbt.run("--full-refresh", schema="rebuilt")
+    marts.assert_equal_to_full_refresh()
+    assert {row[0] for row in marts.rows("fct_commits")} == {run.repository - 2}
+
+    with raw.run(raw.repository("purged")) as again:
+        again.add("shared", one)
+    dbt.run()
+    dbt.run("--full-refresh", schema="rebuilt")
+    marts.assert_equal_to_full_refresh()
+    assert again.repository in {row[0] for row in marts.rows("fct_commits")}
 
 
 def test_a_build_without_news_writes_no_fact_again(dbt: Dbt, raw: Raw, marts: Marts) -> None:
