@@ -6,23 +6,33 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pytest_kind import KindCluster  # type: ignore[import-untyped]
 
+from gitmart.local.locks import held
+
 from .golang import tool
 from .images import GITMART, POSTGRES, Built
-from .places import cache_folder
-from .progress import step
+from .places import ClusterError, cache_folder
+from .progress import say, step
 
 NAME = "gitmart-test"  # kind makes the context kind-gitmart-test of it
+TEST_NAMES = """\
+    template IN A test {
+        answer "{{ .Name }} 60 IN A %s"
+    }
+    template IN AAAA test {
+        rcode NOERROR
+    }
+"""
 
 
 def engine() -> str | None:
     """Return the engine that answers, docker or podman; None if neither does."""
     for name in ("docker", "podman"):
-        if shutil.which(name) and subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0:
+        if shutil.which(name) and _quiet(name, "info").returncode == 0:
             return name
     return None
 
@@ -32,18 +42,29 @@ def kubeconfig() -> Path:
     return cache_folder() / "kind" / "kubeconfig"
 
 
-def start(engine_name: str, images: Iterable[Built]) -> str:
+def build(engine_name: str, images: Iterable[Built]) -> None:
+    """Build the images with the engine, from the official base images. Raise ClusterError."""
+    for image in images:
+        if _quiet(engine_name, "image", "inspect", image.reference).returncode != 0:
+            context = next(one.context for one in (GITMART, POSTGRES) if one.name == image.name)
+            with step(f"built {image.reference}"):
+                done = _quiet(engine_name, "build", "-t", image.reference, str(context))
+                if done.returncode != 0:
+                    raise ClusterError(f"building {image.reference} failed:\n{done.stderr[-4000:]}")
+
+
+def start(engine_name: str, images: Sequence[Built]) -> str:
     """Have the cluster running with our images and return the address of this machine as pods see it."""
     os.environ.setdefault("KIND_EXPERIMENTAL_PROVIDER", engine_name)
-    cluster = _cluster()
-    with step(f"kind cluster {NAME} is up"):
+    build(engine_name, images)
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with held(cache_folder() / "start.lock", f"process {os.getpid()}", lambda other: say(f"waiting for {other}")):
+        cluster = _cluster()
         cluster.create()
-    for image in images:
-        with step(f"built and loaded {image.reference}"):
-            _build(engine_name, image)
+        for image in images:
             cluster.load_docker_image(image.reference)
-    gateway = _gateway(engine_name)
-    _resolve_test_names(gateway)
+        gateway = _gateway(engine_name)
+        _resolve_test_names(gateway)
     return gateway
 
 
@@ -67,9 +88,8 @@ def _cluster() -> KindCluster:
         os.chdir(before)
 
 
-def _build(engine_name: str, image: Built) -> None:
-    context = next(one.context for one in (GITMART, POSTGRES) if one.name == image.name)
-    subprocess.run([engine_name, "build", "--quiet", "-t", image.reference, str(context)], check=True)
+def _quiet(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _gateway(engine_name: str) -> str:
@@ -86,15 +106,8 @@ def _resolve_test_names(address: str) -> None:
     kubectl = [shutil.which("kubectl") or str(tool("kubectl")), f"--kubeconfig={kubeconfig()}", "-n", "kube-system"]
     done = subprocess.run([*kubectl, "get", "configmap/coredns", "-o", "json"], check=True, capture_output=True)
     found = json.loads(done.stdout)
-    block = "".join(
-        f"    {line}\n"
-        for line in (
-            "template IN A test {", f'    answer "{{{{ .Name }}}} 60 IN A {address}"', "}",
-            "template IN AAAA test {", "    rcode NOERROR", "}",
-        )
-    )  # fmt: skip
     corefile = found["data"]["Corefile"]
     if "IN A test" not in corefile:
-        found["data"]["Corefile"] = corefile.replace("    ready\n", f"    ready\n{block}", 1)
+        found["data"]["Corefile"] = corefile.replace("    ready\n", "    ready\n" + TEST_NAMES % address, 1)
         subprocess.run([*kubectl, "replace", "-f", "-"], check=True, input=json.dumps(found).encode())
         subprocess.run([*kubectl, "rollout", "restart", "deployment/coredns"], check=True)

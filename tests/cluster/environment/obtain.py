@@ -57,9 +57,17 @@ def release() -> bool:
 
 
 def prepare() -> None:
-    """Build and install all that a cluster here needs, without starting it. Raise UnavailableError."""
-    if not (os.environ.get(GIVEN) or kind.engine()):
+    """Build and install all that a cluster here needs, without starting it. Raise ClusterError."""
+    if os.environ.get(GIVEN):
+        return
+    if engine := kind.engine():
+        kind.build(engine, _built_by_engine())
+    else:
         _prepare_native()
+
+
+def _built_by_engine() -> list[Built]:
+    return [image.now() for image in (GITMART, POSTGRES)]
 
 
 def _prepare_native() -> list[Built]:
@@ -98,7 +106,7 @@ def _given(path: Path) -> Obtained:
 
 
 def _kind(engine: str) -> Obtained:
-    built = [image.now() for image in (GITMART, POSTGRES)]
+    built = _built_by_engine()
     host_ip = kind.start(engine, built)
     gitmart, postgres = (image.reference for image in built)
     return Obtained("kind", kind.kubeconfig(), gitmart, postgres, host_ip)
