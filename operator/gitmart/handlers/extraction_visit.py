@@ -73,7 +73,7 @@ class ExtractionVisits:
     async def _visit(self, key: Key, stored: Stored, document: dict[str, Any], repository: Repository) -> float:
         if self._has_job(key):
             self._places.leave((key.namespace, key.name))
-        children = await children_of(self._at, key, (past.job for past in repository.status.history))
+        children = await children_of(self._at, key, repository, (past.job for past in repository.status.history))
         now = self._at.now()
         seen = Seen(children, self._older(key, document), self._looked(key))
         decision = decide(repository, seen, now, self._policy)

@@ -31,12 +31,16 @@ class ResourceMeter:
         metadata = resource.metadata
         if isinstance(resource, Repository):
             self._metrics.repository_is(metadata.namespace, metadata.name, _repository_facts(resource))
-            queued = self._places.queued()
-            self._metrics.extractions_are(
-                len(self._places.taken()), {"global": queued[TOTAL_FULL], "host": queued[HOST_FULL]}
-            )
         elif isinstance(resource, DbtSchedule):
             self._metrics.dbt_schedule_is(metadata.namespace, metadata.name, _schedule_facts(resource))
+
+    def scrape(self) -> bytes:
+        """Return what Prometheus reads, with what is counted only when it asks."""
+        queued = self._places.queued()
+        self._metrics.extractions_are(
+            len(self._places.taken()), {"global": queued[TOTAL_FULL], "host": queued[HOST_FULL]}
+        )
+        return self._metrics.text()
 
     def gone(self, kind: str, namespace: str, name: str) -> None:
         """Forget a resource."""

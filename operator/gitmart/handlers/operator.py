@@ -14,9 +14,9 @@ from gitmart.controller.extraction import Policy
 from gitmart.handlers.awaited import Awaited
 from gitmart.handlers.checks import CheckOptions, Checks
 from gitmart.handlers.cluster import Cluster, Kind
-from gitmart.handlers.errors import ApiError, NotFoundError
+from gitmart.handlers.errors import ApiError, ConflictError, NotFoundError
 from gitmart.handlers.events import Events
-from gitmart.handlers.extraction_visit import ExtractionVisits
+from gitmart.handlers.extraction_visit import WAIT_FOR_WATCH, ExtractionVisits
 from gitmart.handlers.index import REPOSITORY, Indexes, Key
 from gitmart.handlers.liveness import Heartbeat, Limits, Observations, reason_to_die
 from gitmart.handlers.meter import ResourceMeter
@@ -54,13 +54,14 @@ class Operator:
         self._limits = Limits.allowing(settings.check_timeout)
         self._events = Events(cluster)
         self._registration = Registration(self._queue.add, self._watches.saw, self._begin, self._trouble)
+        self._meter: ResourceMeter | None = None
         self._extractions: ExtractionVisits | None = None
         self._transformations: TransformationVisits | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until asked to stop, or until something that cannot go on fails."""
         settings = self._settings
-        server = Server(settings.http_port, lacking=lambda: self._readiness.lacking, metrics=self._metrics.text)
+        server = Server(settings.http_port, lacking=lambda: self._readiness.lacking, metrics=self._scrape)
         async with server:
             await self._kinds_are_there(stop)
             if stop.is_set():
@@ -97,13 +98,14 @@ class Operator:
         settings = self._settings
         caps = Caps(settings.max_extractions, settings.max_extractions_per_host)
         places = Places(caps, indexes.running)
+        self._meter = meter = ResourceMeter(self._metrics, places)
         at = Surroundings(
             indexes=indexes,
             cluster=self._cluster,
             awaited=self._awaited,
             workers=_worker_settings(settings),
             notify=self._events.notify,
-            meter=ResourceMeter(self._metrics, places),
+            meter=meter,
             wake=self._queue.add,
         )
         checks = Checks(CheckOptions.of(settings), self._metrics.check_ended)
@@ -115,7 +117,13 @@ class Operator:
         if self._extractions is None or self._transformations is None:
             raise AssertionError("a visit came before the start")
         visit = self._extractions if key.kind == REPOSITORY else self._transformations
-        return await visit(key)
+        try:
+            return await visit(key)
+        except ConflictError:  # somebody has changed the object since the watch showed it, which it will do soon
+            return WAIT_FOR_WATCH
+
+    def _scrape(self) -> bytes:
+        return self._meter.scrape() if self._meter is not None else self._metrics.text()
 
     async def _work(self) -> None:
         """Let the workers visit, once every index is filled: an empty one would be taken for an empty cluster."""

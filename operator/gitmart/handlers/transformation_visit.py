@@ -67,7 +67,7 @@ class TransformationVisits:
         return await self._visit(key, stored, document, schedule)
 
     async def _visit(self, key: Key, stored: Stored, document: dict[str, Any], schedule: DbtSchedule) -> float:
-        children = await children_of(self._at, key, self._told(schedule, key))
+        children = await children_of(self._at, key, schedule, self._told(schedule, key))
         now = self._at.now()
         after = schedule.spec.after_extraction
         seen = Seen(

@@ -31,6 +31,7 @@ from gitmart.handlers.errors import AlreadyExistsError, ForbiddenError, InvalidE
 from gitmart.handlers.index import Indexes, Key, Stored
 from gitmart.handlers.patches import merge_patch
 from gitmart.resources.base import Condition, Resource, Status
+from gitmart.workloads.jobs import owned_by
 from gitmart.workloads.pods import WorkerSettings
 
 UNSEEN_LIMIT = 30.0  # seconds after which a write that the watch has not shown is looked up
@@ -101,19 +102,29 @@ async def _give_up_on_gone(at: Surroundings, key: Key) -> None:
         at.awaited.forget(key)
 
 
-async def children_of(at: Surroundings, key: Key, told: Iterable[str | None]) -> list[Child]:
+async def children_of(at: Surroundings, key: Key, resource: Resource, told: Iterable[str | None]) -> list[Child]:
     """
-    Return the Jobs of a resource with their pods.
+    Return the Jobs made for a resource with their pods. One whose owner reference is lost gets it back.
 
     An end that was not told yet is confirmed first: the Job is read anew, since it may have been deleted after it
     was told, and its pods too if their ends are not seen.
     """
     known = set(told)
-    found = [Child(job, at.indexes.pods_of(key.namespace, job.name)) for job in at.indexes.jobs_of(key)]
+    # Those of an object that had the name before are not ours, and go with it.
+    jobs = [job for job in at.indexes.jobs_of(key) if job.claimed_by == resource.metadata.uid]
+    for job in jobs:
+        if job.owner is None and not job.deleting:
+            await _adopt(at, key, resource, job)
+    found = [Child(job, at.indexes.pods_of(key.namespace, job.name)) for job in jobs]
     confirmed = [
         child if child.job.active or child.job.name in known else await _confirmed(at, key, child) for child in found
     ]
     return [await _explained(at, key, child) for child in confirmed if child is not None]
+
+
+async def _adopt(at: Surroundings, key: Key, resource: Resource, job: JobSeen) -> None:
+    metadata = {"ownerReferences": owned_by(resource, key.kind), "resourceVersion": job.version, "uid": job.uid}
+    await at.cluster.patch(JOB, key.namespace, job.name, {"metadata": metadata})
 
 
 async def _confirmed(at: Surroundings, key: Key, child: Child) -> Child | None:
