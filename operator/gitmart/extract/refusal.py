@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from gitmart.contract.outcomes import Outcome
 from gitmart.extract.errors import ExtractError, GitError
 from gitmart.extract.settings import Remote
+
+_REFUSED = re.compile(r"authentication failed|could not read (username|password)|returned error: 40[13]", re.IGNORECASE)
 
 
 def refusal(remote: Remote, doing: str, printed: str, exit_code: int) -> ExtractError:
@@ -15,10 +19,12 @@ def refusal(remote: Remote, doing: str, printed: str, exit_code: int) -> Extract
     secrets it was sent is taken out.
     """
     error = GitError(doing, remote.credentials.clean(printed) if remote.credentials else printed, exit_code)
-    if remote.url.scheme != "https" or error.outcome not in (Outcome.AUTHENTICATION_FAILED, Outcome.MOVED):
+    if remote.url.scheme != "https":
         return error
     if error.outcome is Outcome.MOVED:
         advice = "the host redirects to another address, which gitmart does not follow: use the new address"
+    elif not (error.outcome is Outcome.AUTHENTICATION_FAILED and _REFUSED.search(printed)):
+        return error
     elif remote.credentials is not None and remote.credentials.authorization:
         advice = (
             f"the host refused the credentials of {remote.credentials.source}, or they may not read this repository"
