@@ -57,6 +57,7 @@ def test_defaults() -> None:
     [
         ("GITMART_IMAGE_PULL_SECRETS", "ocir, other.example", "image_pull_secrets", ("ocir", "other.example")),
         ("GITMART_WATCH_NAMESPACES", "team-a,team-b,team-a,", "watch_namespaces", ("team-a", "team-b")),
+        ("GITMART_MAX_EXTRACTIONS", "0", "max_extractions", 0),
         ("GITMART_CHECKS", "false", "checks", False),
         ("GITMART_CHECKS", "", "checks", True),
         ("GITMART_RESYNC", "1h30m", "resync", timedelta(minutes=90)),
@@ -86,8 +87,8 @@ def test_the_certificates_of_the_file_are_read(ca_file: Path) -> None:
         ("GITMART_IMAGE_PULL_POLICY", "Sometimes", "write Always, IfNotPresent or Never"),
         ("GITMART_IMAGE_PULL_SECRETS", "ok,Not_Ok", "'Not_Ok' is no name of a Secret"),
         ("GITMART_WATCH_NAMESPACES", "a.b", "'a.b' is no name of a namespace"),
-        ("GITMART_MAX_EXTRACTIONS", "0", "'0' is not possible: write a number from 1 to 100000"),
-        ("GITMART_MAX_EXTRACTIONS_PER_HOST", "two", "write a number from 1"),
+        ("GITMART_MAX_EXTRACTIONS", "-1", "'-1' is not possible: write a number from 0 to 100000"),
+        ("GITMART_MAX_EXTRACTIONS_PER_HOST", "two", "write a number from 0"),
         ("GITMART_CHECKS", "yes", "write true or false"),
         ("GITMART_CHECK_TIMEOUT", "11m", "at least 1s and at most 10m"),
         ("GITMART_MAX_CHECKS", "101", "from 1 to 100"),
