@@ -1,23 +1,39 @@
 """
-Cron schedules and time zones, in the grammar of Kubernetes' CronJob.
+Cron schedules and time zones, in the grammar of Kubernetes' CronJob and with its idea of when a schedule fires.
 
-CronJob reads schedules with another library (robfig/cron) than we do (croniter), so the grammar here is what
-both understand alike: no seconds, no 7 for Sunday, no ranges that wrap around, no L, #, H or R, no @every.
+CronJob reads schedules with github.com/robfig/cron, and so the grammar here is what that library takes of the usual
+one: no seconds, no 7 for Sunday, no ranges that wrap around, no L, #, H or R, no @every. A day must fit both day
+fields if one of them is `*` or `?`, else one of them (`*/2` is no `*`).
+
+A schedule fires at every minute that a clock on the wall of its zone shows and its fields name. So when the clocks go
+forward, a time that they leave out does not come that day; when they go back, a time that they show twice comes
+twice. That is CronJob's way too, but for zones whose clocks change at midnight or by half an hour: there it may miss
+or misplace a time on the day of the change.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from croniter import CroniterBadDateError, croniter
 from pydantic import AfterValidator, Field
 
 from gitmart.resources.base import Rule, cel_matches
 
-MACROS: Final = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
+MACROS: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 # name of the field, least and greatest value, names that stand for values
@@ -44,11 +60,83 @@ _ZONE_RULE = Rule[str](
 )
 
 
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_MOST_DAYS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # of a month, from 1
+_HORIZON = timedelta(days=9 * 366)  # 29 February comes after eight years at the latest
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """What each field allows. `either`: a day need fit only one of the two day fields."""
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    either: bool
+
+    def fit_day(self, local: datetime) -> bool:
+        fits_day, fits_weekday = local.day in self.days, local.isoweekday() % 7 in self.weekdays
+        fits = (fits_day or fits_weekday) if self.either else (fits_day and fits_weekday)
+        return fits and local.month in self.months
+
+    def ever_come(self) -> bool:
+        return self.either or any(day <= _MOST_DAYS[month] for day in self.days for month in self.months)
+
+
 def next_time(schedule: str, time_zone: str | None, after: datetime) -> datetime:
     """Return the first time of an accepted schedule later than `after` (aware), in UTC. Without a zone, UTC counts."""
-    zone = ZoneInfo(time_zone) if time_zone else UTC
-    found: datetime = croniter(schedule.replace("?", "*"), after.astimezone(zone)).get_next(datetime)
-    return found.astimezone(UTC)
+    fields, zone = _fields(schedule), ZoneInfo(time_zone) if time_zone else UTC
+    time = after.astimezone(UTC).replace(second=0, microsecond=0) + _MINUTE
+    end = time + _HORIZON
+    while time < end:
+        local = time.astimezone(zone)
+        if not fields.fit_day(local):
+            time = _later(time, zone, _DAY - timedelta(hours=local.hour, minutes=local.minute), 60 - local.minute)
+        elif local.hour not in fields.hours:
+            time = _later(time, zone, timedelta(minutes=60 - local.minute), 1)
+        elif local.minute not in fields.minutes:
+            time += _MINUTE
+        else:
+            return time
+    raise ValueError(f"{schedule!r} never comes")
+
+
+def _later(time: datetime, zone: tzinfo, step: timedelta, minutes: int) -> datetime:
+    """Return the time a step later, or only `minutes`, or one, lest a change of the clocks be stepped over."""
+    offset = time.astimezone(zone).utcoffset()
+    for each in (step, timedelta(minutes=minutes)):
+        if (time + each).astimezone(zone).utcoffset() == offset:
+            return time + each
+    return time + _MINUTE
+
+
+@lru_cache(maxsize=1024)
+def _fields(schedule: str) -> _Fields:
+    texts = MACROS.get(schedule, schedule).split()
+    minutes, hours, days, months, weekdays = (
+        frozenset(value for item in text.split(",") for value in _values(item, least, most, names))
+        for text, (_, least, most, names) in zip(texts, _FIELDS, strict=True)
+    )
+    either = not (_is_star(texts[2]) or _is_star(texts[4]))
+    return _Fields(minutes, hours, days, months, weekdays, either)
+
+
+def _is_star(text: str) -> bool:
+    return any(item in ("*", "?") or re.fullmatch(r"[*?]/0*1", item) for item in text.split(","))
+
+
+def _values(item: str, least: int, most: int, names: dict[str, int]) -> Iterator[int]:
+    """Yield the values of an accepted element of a field's comma list. 5/15 means 5-59/15."""
+    span, _, step = item.lower().partition("/")
+    if span in ("*", "?"):
+        start, end = least, most
+    else:
+        first, _, last = span.partition("-")
+        start = names[first] if first in names else int(first)
+        end = (names[last] if last in names else int(last)) if last else most if step else start
+    yield from range(start, end + 1, int(step or 1))
 
 
 def _check_item(text: str, field: str, least: int, most: int, names: dict[str, int]) -> None:
@@ -82,10 +170,8 @@ def _check_cron(text: str) -> str:
     for value, (field, least, most, names) in zip(text.split(), _FIELDS, strict=True):
         for item in value.split(","):
             _check_item(item, field, least, most, names)
-    try:
-        next_time(text, None, datetime(2024, 1, 1, tzinfo=UTC))
-    except CroniterBadDateError as error:
-        raise ValueError(f"{text!r} never comes: no month of it has that day") from error
+    if not _fields(text).ever_come():
+        raise ValueError(f"{text!r} never comes: no month of it has that day")
     return text
 
 
