@@ -23,8 +23,8 @@ import aiohttp
 import yaml
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import incluster_config
 from kubernetes.aio.config.config_exception import ConfigException
-from kubernetes.aio.config.incluster_config import SERVICE_TOKEN_FILENAME, load_incluster_config
 from kubernetes.aio.config.kube_config import load_kube_config
 
 from gitmart import __version__
@@ -283,9 +283,9 @@ def _json_object(text: str, request: str) -> Object:
 
 async def _configuration(environment: Mapping[str, str]) -> Configuration:
     configuration = Configuration()
-    if environment.get("KUBERNETES_SERVICE_HOST") and Path(SERVICE_TOKEN_FILENAME).exists():
+    if environment.get("KUBERNETES_SERVICE_HOST") and Path(incluster_config.SERVICE_TOKEN_FILENAME).exists():
         try:
-            load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+            incluster_config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
         except ConfigException as error:
             raise NoClusterError(f"the pod's service account cannot be used: {error}") from error
         return configuration
@@ -293,7 +293,7 @@ async def _configuration(environment: Mapping[str, str]) -> Configuration:
     if not any(Path(part).is_file() for part in file.split(os.pathsep)):
         raise NoClusterError(
             "no cluster is configured: this is no pod with a service account "
-            f"(KUBERNETES_SERVICE_HOST and {SERVICE_TOKEN_FILENAME}), and KUBECONFIG ({file}) names no file"
+            f"(KUBERNETES_SERVICE_HOST and {incluster_config.SERVICE_TOKEN_FILENAME}), and KUBECONFIG ({file}) names no file"
         )
     try:
         await load_kube_config(file, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from aiohttp import web
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import incluster_config
 
 from gitmart.handlers.cluster import CRON_JOB, EVENT, JOB, POD, REPOSITORY, Cluster, Kind
 from gitmart.handlers.errors import (
@@ -25,7 +28,7 @@ from gitmart.handlers.errors import (
     UnavailableError,
 )
 
-from .api_server import TOKEN, ApiServer, against, kubeconfig, refusal
+from .api_server import TOKEN, ApiServer, against, kubeconfig, refusal, serving
 
 JOBS = "/apis/batch/v1/namespaces/team/jobs"
 REPOS = "/apis/gitmart.dev/v1alpha1/namespaces/team/repositories"
@@ -346,6 +349,47 @@ def test_no_error_shows_the_token(bench: Bench) -> None:
         assert TOKEN not in repr(refused.value)
 
     bench.run(script)
+
+
+@pytest.fixture
+def service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """The files that the kubelet puts into a pod, elsewhere; the CA among them."""
+    authority = trustme.CA()
+    (tmp_path / "token").write_text(TOKEN, encoding="utf-8")
+    authority.cert_pem.write_to_path(tmp_path / "ca.crt")
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    return authority
+
+
+def test_a_pod_uses_its_service_account(service_account: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ApiServer()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    service_account.issue_cert("127.0.0.1").configure_cert(tls)
+
+    async def main() -> None:
+        async with serving(server, tls):
+            host, port = server.url.removeprefix("https://").split(":")
+            monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+            monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+            async with await Cluster.connect() as cluster:
+                assert await cluster.list(JOB) == []
+            async with await Cluster.connect() as cluster:
+                with pytest.raises(NotFoundError):
+                    await cluster.get(JOB, "team", "run")
+
+    asyncio.run(main())
+
+
+def test_a_service_account_without_its_ca_is_told(
+    service_account: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ca.crt").unlink()
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+
+    with pytest.raises(NoClusterError, match="service account cannot be used: Service certification file"):
+        asyncio.run(Cluster.connect())
 
 
 @pytest.mark.parametrize(
