@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from .environment import machine, supervisor
+from .environment import supervisor
 from .environment.claim import Claim
 from .environment.obtain import RefusedError, obtain
 from .environment.places import Site, UnavailableError
 
+TEST = Path(__file__).with_name("test_environment.py")
 KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: {context}\n"
 
 
@@ -63,18 +66,43 @@ def test_two_at_once_are_refused() -> None:
         claim.close()
 
 
-def test_a_machine_without_anything_is_told_all_that_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(machine, "PROGRAMS_OF_ROOT", str(tmp_path))
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process and its children find no program, nothing built and no given cluster."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("GITMART_CLUSTER_CACHE", str(tmp_path))
     monkeypatch.delenv("GITMART_KUBECONFIG", raising=False)
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_machine_without_anything_is_told_all_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
     with pytest.raises(UnavailableError) as failure:
         obtain()
 
     said = str(failure.value)
-    for missing in ("GITMART_KUBECONFIG", "Docker or Podman", "not root", "no Go: version 1.26", "containerd runc"):
+    for missing in ("GITMART_KUBECONFIG", "Docker or Podman", "not root", "no Go: version 1.26", "packages missing"):
         assert missing in said
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(("required", "outcome"), [("0", "1 skipped"), ("1", "1 error")])
+def test_without_a_cluster_tests_are_skipped_unless_it_is_required(
+    required: str, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITMART_REQUIRE_CLUSTER", required)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    words = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        f"{TEST}::test_a_pod_that_breaks_the_standard_is_refused",
+    ]
+
+    done = subprocess.run([sys.executable, "-m", "pytest", *words], capture_output=True, text=True, check=False)
+
+    assert outcome in done.stdout.splitlines()[-1]
+    assert "no Go: version 1.26 or newer must be in PATH" in done.stdout

@@ -18,7 +18,7 @@ from pathlib import Path
 from gitmart.local.locks import held
 
 from . import golang, versions
-from .places import HERE, PROJECT, ClusterError, cache_folder
+from .places import HERE, PROJECT, ClusterError, cache_folder, environment
 from .progress import say, step
 
 IMAGES = HERE / "images"
@@ -195,10 +195,10 @@ def _buildah(command: str, *words: str, check: bool = True) -> subprocess.Comple
 
 
 def _run(
-    *command: str, cwd: Path | None = None, check: bool = True, **environment: str
+    *command: str, cwd: Path | None = None, check: bool = True, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        command, cwd=cwd, env=os.environ | environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        command, cwd=cwd, env=environment(**variables), stdin=subprocess.DEVNULL, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     if check and done.returncode != 0:

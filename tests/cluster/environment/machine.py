@@ -9,10 +9,8 @@ import sys
 from pathlib import Path
 
 from . import golang, versions
-from .places import ClusterError
+from .places import ClusterError, environment
 from .progress import step
-
-PROGRAMS_OF_ROOT = "/usr/sbin:/sbin"
 
 
 def problems() -> list[str]:
@@ -31,7 +29,7 @@ def problems() -> list[str]:
 
 def missing_packages() -> list[str]:
     """Return the Debian packages whose programs are not there."""
-    path = f"{os.environ['PATH']}:{PROGRAMS_OF_ROOT}"
+    path = environment()["PATH"]
     return [
         package
         for package, program in versions.PACKAGES.items()
@@ -46,7 +44,7 @@ def install_packages() -> None:
     with step(f"installed {' '.join(packages)}"):
         for command in (["update", "-qq"], ["install", "-qq", "--yes", "--no-install-recommends", *packages]):
             done = subprocess.run(
-                ["apt-get", *command], env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+                ["apt-get", *command], env=environment(DEBIAN_FRONTEND="noninteractive"),
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
             )  # fmt: skip
             if done.returncode != 0:

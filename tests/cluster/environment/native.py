@@ -7,7 +7,6 @@ two routes and one control group per hierarchy; all else is inside.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
@@ -20,7 +19,7 @@ import psutil
 from . import cgroups, pki
 from .api import Api, answers
 from .images import PAUSE, Built
-from .places import HERE, ClusterError, Site, cache_folder
+from .places import HERE, ClusterError, Site, cache_folder, environment
 from .progress import say, step
 
 FOLDERS = ("logs", "etc/cni", "var-lib", "var-log", "run", "volumes")
@@ -97,7 +96,7 @@ class Node:
         with (site.state / "logs" / "node.log").open("wb") as log:
             self.process = subprocess.Popen(
                 ["sh", "-c", enter, "sh", *command, "--mount-proc", str(HERE / "node.sh")],
-                env={key: str(value) for key, value in variables.items()} | {"PATH": os.environ["PATH"]},
+                env={key: str(value) for key, value in variables.items()} | {"PATH": environment()["PATH"]},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
@@ -148,7 +147,7 @@ class Node:
 
 
 def _run(*command: str, check: bool = True) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     if check and done.returncode != 0:
         raise ClusterError(f"{' '.join(command)} failed: {done.stderr.strip()}")
 

@@ -27,6 +27,11 @@ def cache_folder() -> Path:
     return Path(cache) / "gitmart" / "cluster"
 
 
+def environment(**more: str) -> dict[str, str]:
+    """Return this process's environment for a program of root's, wherever that is, and some variables more."""
+    return os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"} | more
+
+
 @dataclass(frozen=True)
 class Site:
     """

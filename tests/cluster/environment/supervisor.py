@@ -21,7 +21,7 @@ from gitmart.local.locks import held
 from . import native, progress
 from .claim import Claim, Holder, holder
 from .images import Built
-from .places import PROJECT, ClusterError, Site, UnavailableError, cache_folder
+from .places import PROJECT, ClusterError, Site, UnavailableError, cache_folder, environment
 from .progress import say
 
 READY = "ready"
@@ -52,6 +52,10 @@ def start(site: Site, images: Iterable[Built], owner: int | None) -> None:
 def stop(site: Site) -> bool:
     """End the site's node, and remove what a killed one left. Return whether one was running."""
     found = holder(site)
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        if found is None:
+            return False
+        raise ClusterError(f"{found.describe()}, which root alone can end")
     end = time.monotonic() + PATIENCE
     while other := holder(site):
         if other.process:
@@ -98,10 +102,14 @@ def _spawn(site: Site, images: Iterable[Built], owner: int | None) -> str:
         progress.VARIABLE: str(progress.START),
     }
     # Nobody's child and of no terminal. Its standard output, which it closes once it is ready, is what we wait for.
-    done = subprocess.run(
-        ["setsid", "--fork", *command], cwd=PROJECT, env=os.environ | variables, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            ["setsid", "--fork", *command], cwd=PROJECT, env=environment(**variables), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, text=True, check=True,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        stop(site)
+        raise
     return done.stdout.strip()
 
 
