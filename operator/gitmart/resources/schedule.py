@@ -44,7 +44,6 @@ _FIELDS: Final[tuple[tuple[str, int, int, dict[str, int]], ...]] = (
     ("month", 1, 12, {name: number for number, name in enumerate(_MONTHS, start=1)}),
     ("day of the week", 0, 6, {name: number for number, name in enumerate(_WEEKDAYS)}),
 )
-_ITEM = re.compile(r"(?P<start>\*|\?|[0-9]{1,2}|[a-z]{3})(-(?P<end>[0-9]{1,2}|[a-z]{3}))?(/(?P<step>[0-9]{1,2}))?")
 _CRON_PATTERN = rf"^({'|'.join(MACROS)}|[0-9A-Za-z*?/,-]+( +[0-9A-Za-z*?/,-]+){{4}})$"
 _CRON_RULE = Rule[str](
     "must be five cron fields (minute, hour, day of the month, month, day of the week) such as '0 */6 * * *', "
@@ -52,6 +51,36 @@ _CRON_RULE = Rule[str](
     cel_matches(_CRON_PATTERN),
     lambda text: re.fullmatch(_CRON_PATTERN, text) is not None,
 )
+
+
+def _span(first: int, last: int, names: dict[str, int]) -> str:
+    """Return a pattern of all ways to write a value from `first` to `last`: with a leading zero or not, or its name."""
+    tens = range(first // 10, last // 10 + 1)
+    numbers = (f"{ten or '0?'}[{max(first - ten * 10, 0)}-{min(last - ten * 10, 9)}]" for ten in tens)
+    return "|".join([*numbers, *(name for name, value in names.items() if first <= value <= last)])
+
+
+def _field_pattern(field: str, least: int, most: int, names: dict[str, int]) -> str:
+    """Return a pattern of one field: a comma list of *, values and ranges that do not wrap around, each with a step."""
+    star = "[*?]" if field.startswith("day") else "[*]"
+    ranges = (f"({_span(start, start, names)})-({_span(start, most, names)})" for start in range(least, most + 1))
+    item = f"({'|'.join([star, _span(least, most, names), *ranges])})(/(0?[1-9]|[1-9][0-9]))?"
+    return f"{item}(,{item})*"
+
+
+def _field_rule(position: int, field: str, least: int, most: int, names: dict[str, int]) -> Rule[str]:
+    """Return the rule on one of the five fields. What is no cron schedule at all has a message of its own already."""
+    pattern = rf"^(@.*|(?i:([^ ]+ +){{{position}}}{_field_pattern(field, least, most, names)}( .*)?))$"
+    named = f", names such as {next(iter(names))}" if names else ""
+    return Rule(
+        f"has a wrong {field}: write *, numbers from {least} to {most}{named}, ranges such as 1-5 that do not wrap "
+        "around, steps such as */2, or several of these with commas between",
+        f"!{cel_matches(_CRON_PATTERN)} || {cel_matches(pattern)}",
+        lambda text: re.fullmatch(pattern, text) is not None,
+    )
+
+
+_FIELD_RULES = tuple(_field_rule(position, *field) for position, field in enumerate(_FIELDS))
 _ZONE_PATTERN = r"^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"
 _ZONE_RULE = Rule[str](
     "must be a time zone of the IANA database, such as Etc/UTC or Europe/Berlin",
@@ -139,37 +168,7 @@ def _values(item: str, least: int, most: int, names: dict[str, int]) -> Iterator
     yield from range(start, end + 1, int(step or 1))
 
 
-def _check_item(text: str, field: str, least: int, most: int, names: dict[str, int]) -> None:
-    """Raise ValueError unless `text` is one element, such as 5, 1-5, */2 or mon, of a field's comma list."""
-    found = _ITEM.fullmatch(text.lower())
-    wrong = ValueError(f"{text!r} is no {field}: write *, numbers from {least} to {most}, ranges 1-5 or steps */2")
-    if found is None or (found["start"] == "?" and not field.startswith("day")):
-        raise wrong
-    if found["start"] in "*?":
-        start, end = least, most
-        if found["end"]:
-            raise wrong
-    else:
-        start = _number(found["start"], names, wrong)
-        end = _number(found["end"], names, wrong) if found["end"] else start
-    if not least <= start <= end <= most or found["step"] in ("0", "00"):
-        raise wrong
-
-
-def _number(text: str, names: dict[str, int], wrong: ValueError) -> int:
-    if text.isdigit():
-        return int(text)
-    if text not in names:
-        raise wrong
-    return names[text]
-
-
-def _check_cron(text: str) -> str:
-    if text in MACROS:
-        return text
-    for value, (field, least, most, names) in zip(text.split(), _FIELDS, strict=True):
-        for item in value.split(","):
-            _check_item(item, field, least, most, names)
+def _check_comes(text: str) -> str:
     if not _fields(text).ever_come():
         raise ValueError(f"{text!r} never comes: no month of it has that day")
     return text
@@ -183,5 +182,5 @@ def _check_zone(name: str) -> str:
     return name
 
 
-Cron = Annotated[str, Field(min_length=1, max_length=256), _CRON_RULE, AfterValidator(_check_cron)]
+Cron = Annotated[str, Field(min_length=1, max_length=256), _CRON_RULE, *_FIELD_RULES, AfterValidator(_check_comes)]
 TimeZone = Annotated[str, Field(min_length=1, max_length=64), _ZONE_RULE, AfterValidator(_check_zone)]
