@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import kopf
 
@@ -34,6 +34,8 @@ from gitmart.workloads.pods import WorkerSettings
 log = logging.getLogger(__name__)
 
 KINDS_LOOK = 2.0  # seconds between looks for our kinds, while the CustomResourceDefinitions are not there
+
+EMPTY_LOOK = 2.0  # seconds between looks whether there is anything at all, until the first event
 
 
 class Operator:
@@ -127,7 +129,13 @@ class Operator:
 
     async def _work(self) -> None:
         """Let the workers visit, once every index is filled: an empty one would be taken for an empty cluster."""
-        await self._registration.filled.wait()
+        filled = self._registration.filled
+        while not filled.is_set():
+            # Kopf tells of filled indexes by the first event, and in an empty cluster there is none.
+            if await self._watches.nothing_is_there(self._cluster):
+                filled.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(filled.wait(), EMPTY_LOOK)
         self._readiness.listed = True
         await self._queue.run(self._visit, self._settings.concurrency)
 

@@ -77,6 +77,17 @@ class Watches:
             except ApiError as error:
                 log.info("watch not compared", extra={"watch": str(watched), "error": error.message})
 
+    async def nothing_is_there(self, cluster: Cluster) -> bool:
+        """Whether there is nothing at all to watch, so that no first event will ever come; False if it is unknown."""
+        try:
+            for watched in self._watched:
+                if await cluster.newest(watched.kind, watched.namespace, watched.labels):
+                    return False
+        except ApiError as error:
+            log.info("nothing known of what is there", extra={"error": error.message})
+            return False
+        return True
+
     async def keep_comparing(self, cluster: Cluster, every: float = 180.0) -> None:
         """Compare every so many seconds until cancelled; the first time after one such wait."""
         while True:

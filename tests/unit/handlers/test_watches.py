@@ -101,6 +101,24 @@ def test_comparing_asks_the_api_server(tmp_path: Path, clock: Clock) -> None:
     against(server, script)
 
 
+def test_an_empty_cluster_is_known_to_be_empty(tmp_path: Path, clock: Clock) -> None:
+    server = ApiServer()
+    watches = Watches([REPOS, JOBS], clock)
+
+    async def script() -> None:
+        async with await Cluster.connect({"KUBECONFIG": str(kubeconfig(server, tmp_path))}) as cluster:
+            assert await watches.nothing_is_there(cluster)
+            server.put("/apis/batch/v1/namespaces/team/jobs/foreign", {})
+            assert await watches.nothing_is_there(cluster)
+            server.put("/apis/gitmart.dev/v1alpha1/namespaces/team/repositories/kopf", {})
+            assert not await watches.nothing_is_there(cluster)
+            server.objects.clear()
+            server.trouble = [refusal(403, "Forbidden", "no")]
+            assert not await watches.nothing_is_there(cluster)
+
+    against(server, script)
+
+
 def test_an_api_server_in_trouble_makes_no_watch_late(tmp_path: Path, clock: Clock) -> None:
     server = ApiServer()
     server.put("/apis/batch/v1/namespaces/team/jobs/run", {})
