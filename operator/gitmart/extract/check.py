@@ -68,16 +68,16 @@ def default_branch(answer: Answer) -> bytes | None:
     Return the branch that HEAD of a clone would point to, None when it would point to a commit or nothing.
 
     A host says nothing about where HEAD points when it points to a commit. `git clone` cannot tell that from
-    a host too old to say it, and takes a branch of the same commit: main, which our configuration names as
-    the initial branch, then master, then the first by name (guess_remote_head() in git's remote.c).
+    a host too old to say it, and takes a branch of the same commit: master, then the first by name
+    (guess_remote_head() in git's remote.c). Where a clone goes on guessing, from a HEAD that points to a branch
+    yet to be born to a tag of that name, the digests differ; then an extraction runs that was not needed.
     """
     if not answer.head:
         return None
     if answer.target:
         return answer.target if answer.target.startswith(BRANCHES) and answer.target in answer.refs else None
-    usual = [BRANCHES + b"main", BRANCHES + b"master"]
-    others = sorted(name for name in answer.refs if name.startswith(BRANCHES))
-    return next((name for name in [*usual, *others] if answer.refs.get(name) == answer.head), None)
+    branches = sorted(name for name in answer.refs if name.startswith(BRANCHES))
+    return next((name for name in [BRANCHES + b"master", *branches] if answer.refs.get(name) == answer.head), None)
 
 
 def _ask(remote: Remote, environment: Mapping[str, str], folder: Path) -> Answer:

@@ -14,6 +14,8 @@ from gitmart.extract.certificates import write_bundle
 from gitmart.extract.proxy import proxy_for
 from gitmart.extract.settings import Remote
 
+# A clone takes the branch of the name of init.defaultBranch for that of a HEAD it knows nothing of. This name no
+# repository has, so that a HEAD which leads nowhere stays one.
 CONFIGURATION = """\
 [core]
 	hooksPath = /dev/null
@@ -25,7 +27,7 @@ CONFIGURATION = """\
 [http]
 	followRedirects = false
 [init]
-	defaultBranch = main
+	defaultBranch = gitmart/nowhere
 [advice]
 	detachedHead = false
 [protocol]
