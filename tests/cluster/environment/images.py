@@ -10,24 +10,19 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitmart.local.locks import held
 
-from . import golang, versions
-from .places import HERE, PROJECT, ClusterError, cache_folder, environment
+from . import buildah, golang
+from .buildah import BASE_KEY, folder, run
+from .places import HERE, PROJECT
 from .progress import say, step
 
 IMAGES = HERE / "images"
-BASE = f"localhost/base:{versions.DEBIAN}"
-CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
-BASE_PACKAGES = "ca-certificates,python3,python3-venv,python3-pip"
-LEFT_OUT = ("__pycache__", "target", "logs", "dbt_packages")  # folders that are in no image
-
+LEFT_OUT = ("__pycache__", "dbt/target/", "dbt/logs/", "dbt/dbt_packages/")  # what .dockerignore leaves out too
 
 KEPT = 3  # archives per image: somebody else may be about to import the one before
 
@@ -69,11 +64,19 @@ class Image:
 
     def now(self) -> Built:
         """Return what its inputs give as they are at this moment: 12 hexadecimal digits over all of them."""
-        found = hashlib.sha256((BASE_PACKAGES + versions.DEBIAN if self.based else "").encode())
-        for file in _files(self.inputs):
-            found.update(f"{file.relative_to(self.context)}\0{file.stat().st_mode & 0o111}\0".encode())
+        found = hashlib.sha256((BASE_KEY if self.based else "").encode())
+        for name in sorted(self._files()):
+            file = self.context / name
+            found.update(f"{name}\0{file.stat().st_mode & 0o111}\0".encode())
             found.update(hashlib.sha256(file.read_bytes()).digest())
         return Built(self.name, found.hexdigest()[:12])
+
+    def _files(self) -> Iterator[str]:
+        for path in self.inputs:
+            for file in [path] if path.is_file() else path.rglob("*"):
+                name = str(file.relative_to(self.context))
+                if file.is_file() and not any(part in name for part in LEFT_OUT):
+                    yield name
 
 
 GITMART = Image(
@@ -84,11 +87,6 @@ GITMART = Image(
 POSTGRES = Image("postgres", IMAGES / "postgres", (IMAGES / "postgres",))
 PAUSE = Image("pause", IMAGES / "pause", (IMAGES / "pause",), based=False)
 ALL = (PAUSE, POSTGRES, GITMART)
-
-
-def folder() -> Path:
-    """Where the archives are."""
-    return cache_folder() / "images"
 
 
 def ensure(images: Iterable[Image] = ALL) -> list[Built]:
@@ -107,107 +105,24 @@ def _ensure(image: Image, built: Built) -> Built:
 
 
 def _build(image: Image, built: Built) -> None:
-    context = image.context
-    arguments: list[str] = []
     if image is PAUSE:
-        context = _compiled_pause()
-    if image.based:
-        ensure_base()
-        arguments = [f"--build-arg=BASE_IMAGE={BASE}", f"--build-arg=REVISION={_revision()}"]
-        arguments += [f"--volume={CERTIFICATES}:{CERTIFICATES}:ro", f"--volume={_sources()}:{SOURCES.parent}:ro"]
-    _bud(built.reference, context, *arguments)
-    _export(built.reference, built.archive)
+        buildah.build(built.reference, _compiled_pause())
+    else:
+        buildah.build_upon_base(built.reference, image.context, f"--build-arg=REVISION={_revision()}")
+    buildah.export(built.reference, built.archive)
     archives = sorted(folder().glob(f"{image.name}-*.tar"), key=lambda file: file.stat().st_mtime)
     for old in archives[:-KEPT]:
         old.unlink()
-        _buildah("rmi", f"localhost/{image.name}:{old.stem.removeprefix(image.name + '-')}", check=False)
-
-
-def ensure_base() -> None:
-    """Have a stand-in for the official Python image: Debian with Python, made by debootstrap."""
-    if _buildah("inspect", "--type=image", BASE, check=False).returncode == 0:
-        return
-    context = folder() / "base"
-    with step(f"built {BASE}"):
-        shutil.rmtree(context, ignore_errors=True)
-        context.mkdir(parents=True)
-        _debootstrap(context / "rootfs")
-        shutil.copy(IMAGES / "base.Dockerfile", context / "Dockerfile")
-        _run("tar", "-C", str(context / "rootfs"), "--numeric-owner", "-cf", str(context / "rootfs.tar"), ".")
-        shutil.rmtree(context / "rootfs")
-        _bud(BASE, context)
-        shutil.rmtree(context)
-
-
-def _debootstrap(root: Path) -> None:
-    mirror = next(line.split()[1] for line in SOURCES.read_text().splitlines() if line.startswith("URIs:"))
-    options = ["--variant=minbase", f"--include={BASE_PACKAGES}"]
-    _run("unshare", "--mount", "debootstrap", *options, versions.DEBIAN, str(root), mirror)
-    # This machine's mirror is nobody else's business: builds get it by a mount.
-    (root / "etc/apt/sources.list").write_text("")
-    for kind in ("doc", "man", "locale"):
-        shutil.rmtree(root / "usr/share" / kind)
-    for rest in ("var/cache/apt", "var/lib/apt/lists", "var/log"):
-        shutil.rmtree(root / rest)
-        (root / rest).mkdir()
-
-
-def _sources() -> Path:
-    """Return a folder with this machine's Debian sources alone, for apt inside a build."""
-    made = folder() / "sources"
-    made.mkdir(exist_ok=True)
-    shutil.copy(SOURCES, made)
-    return made
+        buildah.forget(Built(image.name, old.stem.removeprefix(f"{image.name}-")).reference)
 
 
 def _compiled_pause() -> Path:
     golang.check_go()
     context = folder() / "pause"
-    shutil.copytree(IMAGES / "pause", context, dirs_exist_ok=True)
-    _run("go", "build", "-trimpath", "-ldflags", golang.LDFLAGS, "-o", "pause", "main.go", cwd=context, CGO_ENABLED="0")
+    shutil.copytree(PAUSE.context, context, dirs_exist_ok=True)
+    run("go", "build", "-trimpath", "-ldflags", golang.LDFLAGS, "-o", "pause", "main.go", cwd=context, CGO_ENABLED="0")
     return context
 
 
 def _revision() -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
-
-
-def _bud(reference: str, context: Path, *arguments: str) -> None:
-    # chroot: RUN steps are on the host's network, so no bridge and no rule is made for them.
-    _buildah("bud", "--isolation=chroot", "--pull-never", "--layers", *arguments, f"--tag={reference}", str(context))
-
-
-def _export(reference: str, archive: Path) -> None:
-    # docker-archive: the other kind is always compressed, which takes three times as long.
-    part = archive.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    _buildah("push", "--quiet", reference, f"docker-archive:{part}:{reference}")
-    part.rename(archive)
-
-
-def _buildah(command: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    # Storage of its own leaves the user's images alone; in a mount namespace its mounts end with it.
-    storage = [f"--root={folder() / 'storage'}", f"--runroot={folder() / 'run'}", "--storage-driver=overlay"]
-    temporary = folder() / "tmp"
-    temporary.mkdir(parents=True, exist_ok=True)
-    return _run("unshare", "--mount", "buildah", *storage, command, *words, check=check, TMPDIR=str(temporary))
-
-
-def _run(
-    *command: str, cwd: Path | None = None, check: bool = True, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command, cwd=cwd, env=environment(**variables), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    if check and done.returncode != 0:
-        raise ClusterError(f"{' '.join(command[:4])} … failed:\n{(done.stdout + done.stderr)[-4000:]}")
-    return done
-
-
-def _files(inputs: Iterable[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in inputs:
-        found += [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return sorted(file for file in found if not set(LEFT_OUT) & set(file.parts))
+    return run("git", "rev-parse", "HEAD", cwd=PROJECT, check=False).stdout.strip() or "unknown"
