@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from gitmart.contract.outcomes import Outcome
 from gitmart.controller import repository as statuses
 from gitmart.controller.admission import Key
 from gitmart.controller.children import STUCK_AFTER, Child
@@ -80,18 +81,21 @@ def job_of(repository: Repository, slot: str) -> str:
 
 def decide(repository: Repository, seen: Seen, now: datetime, policy: Policy) -> Decision:
     """Return what to do next."""
+    ours = [child for child in seen.children if repository.metadata.uid in (child.job.claimed_by, child.job.owner)]
     recorded = [past.job for past in repository.status.history if past.job]
-    ended = {child.job.name: child.job for child in seen.children if not child.job.active}
+    ended = {child.job.name: child.job for child in ours if not child.job.active}
     told = [ended[name] for name in dict.fromkeys(recorded) if name in ended]
     delete = surplus(told, GOOD_JOBS_KEPT, FAILED_JOBS_KEPT)
-    repository, runs = _told(repository, seen.children, recorded, {job.name for job in delete})
-    active = [child for child in seen.children if child.job.active]
+    repository, runs = _told(repository, ours, recorded, {job.name for job in delete}, now)
+    active = [child for child in ours if child.job.active]
     hopeless = [child for child in active if not child.job.deleting and _is_hopeless(repository, child, now)]
     for child in hopeless:
         delete.append(child.job)
         if child.is_stuck(now):
             run = child.given_up(now)
             repository, runs = _with(repository, statuses.ended(repository, run)), (*runs, run)
+        else:
+            repository = _with(repository, repository.status.model_copy(update={"state": "pending"}))
     if not active and not runs and repository.status.state == "in_progress":
         repository = _with(repository, statuses.lost(repository, now))
     step = _next(repository, seen, [child for child in active if child not in hopeless], now, policy)
@@ -108,7 +112,7 @@ def _is_hopeless(repository: Repository, child: Child, now: datetime) -> bool:
 
 
 def _told(
-    repository: Repository, children: Sequence[Child], recorded: Sequence[str], deleted: set[str]
+    repository: Repository, children: Sequence[Child], recorded: Sequence[str], deleted: set[str], now: datetime
 ) -> tuple[Repository, tuple[Run, ...]]:
     """Return the Repository with the ends of Jobs in its status that were not told yet, and those ends."""
     kept = frozenset(child.job.name for child in children if child.job.name not in deleted)
@@ -116,6 +120,8 @@ def _told(
     runs = []
     for child in sorted(fresh, key=lambda each: (each.job.finished_at or each.job.created_at, each.job.name)):
         run = child.run()
+        # The cluster's clock may be ahead of ours. A time to come in the status would count as a clock set back.
+        run = replace(run, started_at=min(run.started_at, now), finished_at=min(run.finished_at, now))
         repository = _with(repository, statuses.ended(repository, run, kept=kept))
         repository = _answered(repository, child.job)
         runs.append(run)
@@ -131,13 +137,28 @@ def _next(repository: Repository, seen: Seen, active: Sequence[Child], now: date
     if repository.spec.suspend:
         return Decision(statuses.unqueued(statuses.suspended(repository, now)), far)
     repository = _with(repository, statuses.seen(repository, now))
-    coming = due(repository, now)
+    if any(child.job.active and child.job.claimed_by for child in seen.children):
+        # Of an object of this name that is gone. The garbage collector ends it, and that wakes us.
+        return Decision(statuses.unqueued(repository.status), far)
+    coming = _with_a_free_name(repository, due(repository, now), seen.children)
     # What is due this very moment has no time worth telling, and one that moves would be written at every visit.
     at = coming.at if coming.at != now else None
     status = repository.status.model_copy(update={"next_extraction_time": at})
     if not coming.has_come(now):
         return Decision(statuses.unqueued(status), coming.at or far)
     return _at_last(_with(repository, status), seen, coming, now, policy)
+
+
+def _with_a_free_name(repository: Repository, coming: Due, children: Sequence[Child]) -> Due:
+    """
+    Return what is due under a name that no Job has yet.
+
+    One may have it that ended long ago: the clock was set back, or a request is made in the same words again.
+    """
+    taken, slot = {child.job.name for child in children}, coming.slot
+    while job_of(repository, slot) in taken:
+        slot += "+"
+    return replace(coming, slot=slot)
 
 
 def _at_last(repository: Repository, seen: Seen, coming: Due, now: datetime, policy: Policy) -> Decision:
@@ -175,6 +196,7 @@ def _may_skip(repository: Repository, coming: Due, now: datetime) -> bool:
         and status.consecutive_failures == 0
         and fine
         and last is not None
+        and last.outcome == Outcome.SUCCEEDED
         and last.finished_at <= now < last.finished_at + spec.max_skip
     )
 
@@ -203,8 +225,9 @@ def _working(repository: Repository, child: Child, now: datetime) -> RepositoryS
 
 
 def _watch(child: Child, now: datetime, far: datetime) -> datetime:
-    """Return when to look at a Job again should no event come."""
-    return min(far, max(child.job.created_at + STUCK_AFTER, now)) if child.trouble() is not None else far
+    """Return when to look at a Job again should no event come: a stuck one is given up in time."""
+    given_up = child.job.created_at + STUCK_AFTER
+    return min(far, given_up) if given_up > now and child.trouble() is not None else far
 
 
 def _answered(repository: Repository, job: JobSeen) -> Repository:

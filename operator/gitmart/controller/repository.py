@@ -28,15 +28,20 @@ def seen(repository: Repository, now: datetime) -> RepositoryStatus:
     """
     Return the status once this generation was read: of a new one nothing is known yet.
 
-    Nor is it of one that was stalled as a duplicate: whoever calls this has seen that it is none any more.
+    Nor is it of one that was stalled as a duplicate or as invalid: whoever calls this has seen that it is none any
+    more, such as after the other one was deleted, or gitmart was replaced by a version that takes the spec.
     """
     status = repository.status
-    stalled = conditions.find(status.conditions, conditions.STALLED)
-    freed = stalled is not None and stalled.reason == DUPLICATE
-    if not (freed or conditions.is_new_generation(status.conditions, repository.metadata.generation)):
+    if not (_is_freed(status) or conditions.is_new_generation(status.conditions, repository.metadata.generation)):
         return status
     verdict = Verdict(Situation.NEW, conditions.NEW_GENERATION, "not extracted yet with this spec")
     return _updated(repository, verdict, now, state=status.state or "pending")
+
+
+def _is_freed(status: RepositoryStatus) -> bool:
+    """Whether it was stalled for a reason that is looked at anew at each visit."""
+    stalled = conditions.find(status.conditions, conditions.STALLED)
+    return stalled is not None and stalled.reason in (DUPLICATE, conditions.INVALID_SPEC)
 
 
 def running(repository: Repository) -> RepositoryStatus:
@@ -61,7 +66,10 @@ def suspended(repository: Repository, now: datetime) -> RepositoryStatus:
     """Return the status while spec.suspend is true."""
     verdict = Verdict(Situation.ROUTINE, "Suspended", "spec.suspend is true: no extraction is started")
     generation = repository.metadata.generation
-    rested = conditions.resting(repository.status.conditions, verdict, generation, now)
+    known = repository.status.conditions
+    if _is_freed(repository.status):
+        known = conditions.without(known, conditions.READY, conditions.STALLED)
+    rested = conditions.resting(known, verdict, generation, now)
     return repository.status.model_copy(
         update={"observed_generation": generation, "conditions": rested, "next_extraction_time": None}
     )
