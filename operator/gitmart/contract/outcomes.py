@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The result of one run of `gitmart extract`, `transform` or `migrate`."""
+    """The result of one run of `gitmart extract`, `check`, `transform`, `migrate` or `purge`."""
 
     SUCCEEDED = "Succeeded"
     SKIPPED = "Skipped"

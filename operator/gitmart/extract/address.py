@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Iterable, Sequence
 
 from gitmart.contract.outcomes import Outcome
@@ -49,11 +50,28 @@ def is_public(address: Address) -> bool:
 
 
 def resolve(url: RepositoryUrl) -> tuple[Address, ...]:
-    """Return the addresses of the host; raise ExtractError (HostUnreachable) when the name is unknown."""
-    try:
-        return _look_up(url, 0)
-    except (OSError, UnicodeError) as error:
-        raise ExtractError(f"the host {url.host} cannot be resolved: {error}", Outcome.HOST_UNREACHABLE) from None
+    """
+    Return the addresses of the host; raise ExtractError (HostUnreachable) when the name is unknown.
+
+    The look-up is left to a thread, because the resolver in C would keep a timeout or a signal waiting.
+    """
+    found: list[tuple[Address, ...]] = []
+    errors: list[Exception] = []
+
+    def look_up() -> None:
+        try:
+            found.append(_look_up(url, 0))
+        except Exception as error:  # raised below, in the thread that asked
+            errors.append(error)
+
+    thread = threading.Thread(target=look_up, name="resolver", daemon=True)
+    thread.start()
+    thread.join()
+    for error in errors:
+        if not isinstance(error, OSError | UnicodeError):
+            raise error
+        raise ExtractError(f"the host {url.host} cannot be resolved: {error}", Outcome.HOST_UNREACHABLE)
+    return found[0]
 
 
 def literal(url: RepositoryUrl) -> tuple[Address, ...]:

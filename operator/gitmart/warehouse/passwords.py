@@ -89,11 +89,13 @@ def _let_connect(connection: Connection, role: Role) -> None:
 
 
 def _what_to_run(connection: Connection, role: Role, said: str) -> str:
-    owner = connection.info.user
+    owner, database = (
+        sql.Identifier(name).as_string(connection) for name in (connection.info.user, connection.info.dbname)
+    )
     statements = [f"alter role {owner} createrole;"]
     if connection.info.server_version >= ROLES_WITH_ADMIN_OPTION:
         statements += [f"grant {each} to {owner} with admin option, inherit false, set false;" for each in WORKERS]
-    statements += [f"grant connect on database {connection.info.dbname} to {', '.join(WORKERS)};"]
+    statements += [f"grant connect on database {database} to {', '.join(WORKERS)};"]
     return (
         f"{owner} may not set the password of {role} (PostgreSQL: {said}). Either an administrator of the server sets "
         f"the passwords and --passwords-from is left out, or the administrator runs once: {' '.join(statements)}"

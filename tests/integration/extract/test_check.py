@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -201,6 +202,7 @@ def test_each_refusal_has_its_outcome(path: str, code: int, outcome: str, says: 
     assert (exit_code, told["outcome"]) == (code, outcome), told
     assert says in told["message"]
     assert not list(tmp_path.glob("gitmart-check-*"))
+    assert not [process for process in psutil.process_iter(["cmdline"]) if host.url in str(process.info["cmdline"])]
 
 
 @pytest.mark.parametrize(

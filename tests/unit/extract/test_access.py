@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -126,3 +128,23 @@ def test_credentials_do_not_show_themselves(tmp_path: Path) -> None:
     assert "canary" not in repr(credentials)
     assert credentials.authorization not in repr(credentials)
     assert credentials.clean(f"you sent {credentials.authorization} for canary") == "you sent Basic ***** for *****"
+
+
+def test_a_resolver_that_does_not_answer_keeps_no_timeout_waiting() -> None:
+    program = """
+import socket, threading
+from datetime import timedelta
+from gitmart.contract.repository_url import parse_repository_url
+from gitmart.contract.signals import Stopped, stopping
+from gitmart.extract.address import resolve
+
+socket.getaddrinfo = lambda *_, **__: threading.Event().wait()
+try:
+    with stopping(timedelta(seconds=0.1)):
+        resolve(parse_repository_url("https://git.example.org/a", allow_file=False))
+except Stopped as error:
+    print(error.outcome)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout == "Timeout\n"
