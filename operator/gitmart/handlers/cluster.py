@@ -178,12 +178,24 @@ class Cluster:
         query = {"fieldManager": FIELD_MANAGER}
         return await self._write("PATCH", kind.path(namespace, name, "status"), body, MERGE_PATCH, query)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, propagation: str = "Background") -> bool:
-        """Delete the object with this uid; False if there is none of the name. Raises ConflictError for another uid."""
+    async def delete(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        uid: str,
+        propagation: str = "Background",
+        version: str | None = None,
+    ) -> bool:
+        """
+        Delete the object with this uid, and if given this resourceVersion; False if there is none of the name.
+
+        Raises ConflictError for another uid, or if the object has changed since that version.
+        """
         body = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "preconditions": {"uid": uid},
+            "preconditions": {"uid": uid} | ({"resourceVersion": version} if version is not None else {}),
             "propagationPolicy": propagation,
         }
         try:

@@ -173,8 +173,9 @@ def look_again(children: Sequence[Child], seconds: float) -> float:
 async def delete_jobs(at: Surroundings, key: Key, jobs: Iterable[JobSeen]) -> None:
     """Delete Jobs with their pods. One that never ended stays in sight until its pods are gone."""
     for job in jobs:
-        propagation = "Foreground" if job.active else "Background"
-        await at.cluster.delete(JOB, key.namespace, job.name, job.uid, propagation)
+        # An active one is given up as it was seen. If it has changed since, it may have ended or come to work.
+        propagation, version = ("Foreground", job.version) if job.active else ("Background", None)
+        await at.cluster.delete(JOB, key.namespace, job.name, job.uid, propagation, version)
         at.awaited.add(key, lambda job=job: _is_gone(at, key, job))  # type: ignore[misc]
 
 

@@ -210,7 +210,7 @@ class World:
         look, self.look = self.look, None
         decision = decide(repository, Seen(list(self._children(told)), None, look), self.now, self.policy)
         for job in decision.delete:
-            self._delete(job.name, job.uid)
+            self._delete(job)
             self._write()
         if decision.check is not None:
             self.look = Check(decision.check.slot, self._look())
@@ -254,9 +254,11 @@ class World:
             self._touch(body)
         self.seen_jobs[name] = job_seen(self.jobs[name])
 
-    def _delete(self, name: str, uid: str) -> None:
-        job = self.jobs.get(name)
-        if job is not None and job["metadata"]["uid"] == uid:
+    def _delete(self, seen: JobSeen) -> None:
+        name, job = seen.name, self.jobs.get(seen.name)
+        if job is not None and job["metadata"]["uid"] == seen.uid:
+            if seen.active and job["metadata"]["resourceVersion"] != seen.version:
+                raise ConflictError  # it may have ended
             if job_seen(job).active:
                 job["metadata"]["deletionTimestamp"] = text(self.now)
                 self._touch(job)

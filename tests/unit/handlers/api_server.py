@@ -144,6 +144,9 @@ class ApiServer:
         wanted = body.get("preconditions", {}).get("uid")
         if wanted not in (None, now["metadata"]["uid"]):
             raise RefusedError(409, "Conflict", "the UID in the precondition does not match the UID in record")
+        wanted = body.get("preconditions", {}).get("resourceVersion")
+        if wanted not in (None, now["metadata"]["resourceVersion"]):
+            raise RefusedError(409, "Conflict", "the ResourceVersion in the precondition does not match the record")
         del self.objects[path]
         return {"kind": "Status", "status": "Success"}
 

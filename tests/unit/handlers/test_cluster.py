@@ -101,6 +101,8 @@ def test_objects_are_made_read_and_deleted(bench: Bench) -> None:
             await cluster.create(JOB, "team", {"metadata": {"name": "run"}})
         with pytest.raises(ConflictError, match="UID"):
             await cluster.delete(JOB, "team", "run", uid="of-another")
+        with pytest.raises(ConflictError):
+            await cluster.delete(JOB, "team", "run", made["metadata"]["uid"], version="0")
         assert await cluster.delete(JOB, "team", "run", made["metadata"]["uid"]) is True
         assert await cluster.delete(JOB, "team", "run", made["metadata"]["uid"]) is False
         with pytest.raises(NotFoundError, match='jobs "run" not found'):
