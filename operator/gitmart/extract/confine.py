@@ -51,7 +51,8 @@ def cap() -> None:
         limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (limit, limit))
     if sys.platform == "linux":
-        _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        none = ctypes.c_ulong(0)
+        _check(_libc().prctl(ctypes.c_int(_PR_SET_NO_NEW_PRIVS), ctypes.c_ulong(1), none, none, none))
 
 
 def landlock_version() -> int:
@@ -111,9 +112,10 @@ def _interpreter() -> tuple[str, ...]:
 
 
 def _check(answer: int) -> None:
+    """Raise OSError if a system call failed: who cannot take a right away must not go on with it."""
     if answer < 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"Landlock: {os.strerror(number)}")
+        raise OSError(number, f"the check cannot confine itself: {os.strerror(number)}")
 
 
 def _libc() -> ctypes.CDLL:
