@@ -20,7 +20,10 @@ from .environment import supervisor
 from .environment.claim import holder
 from .environment.obtain import obtain
 from .environment.places import Site, UnavailableError
-from .git_server import GitServer
+from .git_server import GitServer, shared_authority
+from .release import end, release
+
+__all__ = ["release"]
 
 HERE = Path(__file__).parent
 
@@ -30,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker("cluster")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the release that the workers of this run have shared."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        end(os.getpid())
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +70,9 @@ def git_server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
     """An HTTPS git host that pods reach as git.test, or as any other name under .test."""
     if cluster.host_ip is None:
         pytest.skip("GITMART_HOST_IP does not say how pods of the given cluster reach this machine")
-    server = GitServer(tmp_path_factory.mktemp("git"), cluster.host_ip)
+    run = tmp_path_factory.getbasetemp()
+    folder = run.parent if "PYTEST_XDIST_WORKER" in os.environ else run
+    server = GitServer(tmp_path_factory.mktemp("git"), cluster.host_ip, shared_authority(folder))
     yield server
     server.down = True
 

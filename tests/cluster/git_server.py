@@ -15,6 +15,10 @@ from urllib.parse import urlsplit
 
 import trustme
 
+from gitmart.local.locks import held
+
+from .environment.progress import say
+
 NAME = "git.test"  # pods resolve every name under .test to this machine
 
 
@@ -38,6 +42,7 @@ class GitServer:
 
     folder: Path
     address: str
+    authority: trustme.CA = field(default_factory=trustme.CA)
     requests: list[Request] = field(default_factory=list)
     failing: int | None = None
 
@@ -45,10 +50,9 @@ class GitServer:
         self.secrets: dict[str, set[str]] = {}  # repository: values of Authorization it takes
         self.port = 0
         self._server: _Server | None = None
-        authority = trustme.CA()
-        self.ca_pem = authority.cert_pem.bytes().decode()
+        self.ca_pem = self.authority.cert_pem.bytes().decode()
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(NAME, "*.test", "localhost", self.address).configure_cert(self.tls)
+        self.authority.issue_cert(NAME, "*.test", "localhost", self.address).configure_cert(self.tls)
         self.down = False
 
     @property
@@ -90,6 +94,17 @@ class GitServer:
     def count(self, name: str) -> int:
         """Return how many requests for a repository have arrived."""
         return sum(request.path.startswith(f"/{name}.git/") for request in self.requests)
+
+
+def shared_authority(folder: Path) -> trustme.CA:
+    """Return the one authority of a test run, made if need be: what trusts one process's server trusts all of them."""
+    certificate, key = folder / "git-authority.pem", folder / "git-authority.key"
+    with held(folder / "git-authority.lock", f"process {os.getpid()}", say):
+        if not key.exists():
+            made = trustme.CA()
+            certificate.write_bytes(made.cert_pem.bytes())
+            key.write_bytes(made.private_key_pem.bytes())
+        return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
 
 
 class _Server(http.server.ThreadingHTTPServer):

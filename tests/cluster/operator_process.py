@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from gitmart.contract.logs import configure_logging
 from gitmart.handlers.cluster import JSON, Cluster, Object
@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 class MortalCluster(Cluster):
     """Notes every write, and ends the process at the moment it was told."""
 
-    seen: Counter[str] = Counter()
+    seen: ClassVar[Counter[str]] = Counter()
     moment = os.environ.get("GITMART_TEST_DIE", "")
 
     async def _write(
@@ -108,7 +108,7 @@ class OperatorProcess:
         """Return status and text of /healthz, /readyz or /metrics; 0 while nobody answers."""
         port = self.health_port if path == "/healthz" else self.http_port
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

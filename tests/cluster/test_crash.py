@@ -1,9 +1,11 @@
 """
-The operator dies at every one of its writes in turn, before it and after it, and is started again.
+The operator dies after every one of its writes in turn, and before the first, and is started again.
 
 A scenario is played once undisturbed; then once for each write that this run has shown, and each time the end must be
-the same: the same status, the same Jobs, each slot exactly once, never two workers at a time. Every life has a
-namespace and an operator of its own. Only the kubelet is played (played_node.py).
+the same: the same status, the same Jobs, each slot exactly once, never two workers at a time. After one write is before
+the next: all that the operator knows is in the cluster. Of the Events, which nothing is decided on, only the first
+counts as a write here; `make campaign-kill-operator` dies before and after every single one. Every life has a namespace
+and an operator of its own. Only the kubelet is played (played_node.py).
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ import pykube
 import pytest
 
 from gitmart.contract.outcomes import Outcome
+from gitmart.controller.naming import job_name
 
-from .client import Cluster, Namespace, condition_of
+from .client import Cluster, Namespace
 from .operator_process import DIED, OperatorProcess, install_definitions
 from .played_node import PlayedNode
 from .waiting import wait_for
 
-AT_A_TIME = 3
+AT_A_TIME = 4
 PATIENCE = 60  # seconds for one step
 FLOOD = 3  # more Events than this, beyond those of the undisturbed run
 Json = dict[str, Any]
@@ -36,6 +39,18 @@ TIMES = {
     "lastTransitionTime", "startedAt", "finishedAt", "duration", "lastCheckTime", "lastChangeTime",
     "nextExtractionTime", "lastScheduleTime", "nextScheduleTime", "lastSuccessfulTime",
 }  # fmt: skip
+
+
+class Repository(pykube.objects.NamespacedAPIObject):
+    """As pykube reads and writes one."""
+
+    version, endpoint, kind = "gitmart.dev/v1alpha1", "repositories", "Repository"
+
+
+class DbtSchedule(pykube.objects.NamespacedAPIObject):
+    """As pykube reads and writes one."""
+
+    version, endpoint, kind = "gitmart.dev/v1alpha1", "dbtschedules", "DbtSchedule"
 
 
 @dataclass(frozen=True)
@@ -102,19 +117,19 @@ class Life:
 
     def end(self) -> Json:
         """Return what there is: the status, the Jobs that are left, the CronJob."""
-        jobs = {job["metadata"]["name"]: job for job in self._get("jobs")["items"]}
-        slots = {name: slot_of(job) for name, job in jobs.items()} | {
-            event["object"]["metadata"]["name"]: slot_of(event["object"]) for event in self.events("jobs")
-        }
-        cron_jobs = [{"spec": each["spec"]} for each in self._get("cronjobs")["items"]]
-        left = sorted((slot_of(job), bool(ending(job)), job["metadata"].get("deletionTimestamp")) for job in jobs.values())
-        return {"status": _plain(self.resource.obj["status"], slots), "jobs": left, "cron jobs": _plain(cron_jobs, {})}
+        resource, jobs = self.resource.obj, self._get("jobs")["items"]
+        names = {job_name("one", resource["metadata"]["uid"], slot): slot for slot in self.scenario.slots}
+        left = sorted((slot_of(job), ending(job) or "active") for job in jobs)
+        cron_jobs = [each["spec"] for each in self._get("cronjobs")["items"]]
+        return {"status": _plain(resource["status"], names), "jobs": left, "cron jobs": _plain(cron_jobs, {})}
 
     def events(self, plural: str) -> Iterator[Json]:
         """Yield all that has happened to the namespace's Jobs or pods, in order."""
         query = {"watch": "1", "resourceVersion": self.start, "timeoutSeconds": "1"}
         version = "v1" if plural == "pods" else "batch/v1"
-        with self.api.get(url=plural, version=version, namespace=self.namespace.name, params=query, stream=True) as answer:
+        with self.api.get(
+            url=plural, version=version, namespace=self.namespace.name, params=query, stream=True
+        ) as answer:
             answer.raise_for_status()
             for line in answer.iter_lines():
                 event = json.loads(line)
@@ -183,7 +198,7 @@ def repository_scenario(node: PlayedNode) -> Scenario:
         return look
 
     return Scenario(
-        pykube.object_factory_of("Repository"),
+        Repository,
         {"apiVersion": "gitmart.dev/v1alpha1", "kind": "Repository",
          "spec": {"url": "https://git.example.org/one", "retries": 0, "podTemplate": good}},
         ended(1, "completed", 1),
@@ -195,3 +210,108 @@ def repository_scenario(node: PlayedNode) -> Scenario:
         ],
         ["generation-1", "request-two", "generation-2", "generation-3"],
     )  # fmt: skip
+
+
+def dbtschedule_scenario(node: PlayedNode) -> Scenario:
+    """Run now; edited, and a run that fails; edited back and a good one, so that the first goes; suspended."""
+    good, bad = node.pods(), node.pods(Outcome.DATA_FAILED)
+
+    def accepted(body: Json) -> object:
+        status, generation = body["status"], body["metadata"]["generation"]
+        return status.get("cronJob") and status["observedGeneration"] == generation
+
+    def ended(token: str, outcome: Outcome) -> Callable[[Json], object]:
+        def look(body: Json) -> object:
+            status = body["status"]
+            last = status.get("lastRun", {}).get("outcome")
+            return (status.get("lastHandledRequest"), status["active"], last) == (token, [], outcome.value)
+
+        return look
+
+    def request(token: str) -> Json:
+        return {"metadata": {"annotations": {"gitmart.dev/requested-at": token}}}
+
+    return Scenario(
+        DbtSchedule,
+        {"apiVersion": "gitmart.dev/v1alpha1", "kind": "DbtSchedule",
+         "spec": {"schedule": "0 0 1 1 *", "retries": 0, "successfulJobsHistoryLimit": 1, "podTemplate": good}},
+        accepted,
+        [
+            Step(request("one"), ended("one", Outcome.SUCCEEDED)),
+            Step({"spec": {"podTemplate": bad, "schedule": "0 0 1 2 *"}}, accepted),
+            Step(request("two"), ended("two", Outcome.DATA_FAILED)),
+            Step({"spec": {"podTemplate": good}}, accepted),
+            Step(request("three"), ended("three", Outcome.SUCCEEDED)),
+            Step({"spec": {"suspend": True}}, accepted),
+        ],
+        ["request-one", "request-two", "request-three"],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def node(cluster: Cluster) -> Iterator[PlayedNode]:
+    """A node whose pods end at once."""
+    install_definitions(cluster)
+    with PlayedNode(cluster.kubeconfig, f"test-{uuid4().hex[:8]}") as played:
+        yield played
+
+
+def live(cluster: Cluster, scenario: Scenario, folder: Path, moment: str, expected: Json | None = None) -> Life:
+    """Play a scenario, the operator dying at that moment; return once the end is the expected one, and stays so."""
+    folder.mkdir()
+    namespace = cluster.namespace(f"test-{uuid4().hex[:8]}")
+    namespace.create()
+    operator = OperatorProcess(cluster.kubeconfig, namespace.name, folder)
+    life = Life(scenario, namespace, operator, pykube.HTTPClient(pykube.KubeConfig.from_file(cluster.kubeconfig)))
+    operator.start(moment)
+    try:
+        life.play()
+        if moment:
+            wait_for(life.revive, PATIENCE, lambda: f"never came: {moment}")
+        wait_for(lambda: operator.is_ready, PATIENCE, lambda: operator.log)
+        if expected is not None:
+            wait_for(lambda: _same(life.end(), expected), PATIENCE)
+        assert started_slots(life) == scenario.slots  # takes a second, in which nothing may change any more
+        if expected is not None:
+            assert _same(life.end(), expected)
+        assert operator.end() == 0, operator.log
+    finally:
+        if operator.exit_code is None:
+            operator.end()
+        namespace.delete()
+    return life
+
+
+def _is_told(write: str) -> bool:
+    """Whether a write is no Event, or the first one."""
+    return " events " not in write or write == "POST events 1"
+
+
+def _same(found: Json, expected: Json) -> bool:
+    assert found == expected
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("scenario", [repository_scenario, dbtschedule_scenario])
+def test_whenever_the_operator_dies_the_end_is_the_same(
+    cluster: Cluster, node: PlayedNode, scenario: Callable[[PlayedNode], Scenario], tmp_path: Path
+) -> None:
+    plan = scenario(node)
+    undisturbed = live(cluster, plan, tmp_path / "undisturbed", "")
+    expected, writes = undisturbed.end(), undisturbed.operator.writes
+
+    def dies(moment: str) -> str | None:
+        try:
+            life = live(cluster, plan, tmp_path / moment.replace("/", " "), moment, expected)
+            assert life.told() <= undisturbed.told() + FLOOD
+        except AssertionError as error:
+            return f"{moment}: {error}"
+        return None
+
+    moments = [f"before {writes[0]}", *(f"after {write}" for write in writes if _is_told(write))]
+    with ThreadPoolExecutor(AT_A_TIME) as lives:
+        wrong = [trouble for trouble in lives.map(dies, moments) if trouble]
+
+    assert not wrong, f"{len(wrong)} of {len(moments)}:\n" + "\n\n".join(wrong)

@@ -11,11 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gitmart.local.locks import held
+
 from .client import Cluster
 from .environment import cgroups, images, supervisor
 from .environment.claim import holder
 from .environment.golang import tool
-from .environment.places import Site
+from .environment.places import Site, cache_folder
 from .waiting import wait_for
 
 SITE = Site(1)
@@ -30,10 +32,12 @@ def owner(cluster: Cluster) -> Iterator[subprocess.Popen[bytes]]:
     """A process for a node to end with."""
     if cluster.obtained.kind != "native":
         pytest.skip(f"this is about a node of our own, and the cluster is {cluster.obtained.kind}")
-    with subprocess.Popen(["sleep", "600"]) as process:
-        yield process
-        process.kill()
-    supervisor.stop(SITE)
+    # One at a time: a node that comes or goes meanwhile would be seen.
+    with held(cache_folder() / "traces.lock", "a test of traces", lambda _: None):
+        with subprocess.Popen(["sleep", "600"]) as process:
+            yield process
+            process.kill()
+        supervisor.stop(SITE)
 
 
 def test_a_node_ends_without_a_trace_when_its_test_run_is_killed(owner: subprocess.Popen[bytes]) -> None:

@@ -58,8 +58,9 @@ def export(reference: str, archive: Path) -> None:
 
 
 def forget(reference: str) -> None:
-    """Remove an image, if there is one, from the storage."""
+    """Remove an image, if there is one, and all steps of builds that led to it alone."""
     _buildah("rmi", reference, check=False)
+    _buildah("rmi", "--prune", check=False)
 
 
 def ensure_base() -> None:

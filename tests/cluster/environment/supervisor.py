@@ -38,7 +38,9 @@ def start(site: Site, images: Iterable[Built], owner: int | None) -> None:
     """
     images = list(images)
     cache_folder().mkdir(parents=True, exist_ok=True)
-    with held(cache_folder() / "start.lock", f"process {os.getpid()}", lambda other: say(f"waiting for {other}")):
+    with held(
+        cache_folder() / f"start{site.number}.lock", f"process {os.getpid()}", lambda other: say(f"waiting for {other}")
+    ):
         if other := _settled(site, owner):
             if not other.ready:
                 raise ClusterError(other.describe())
