@@ -68,7 +68,7 @@ class Operator:
             await self._kinds_are_there(stop)
             if stop.is_set():
                 return
-            async with self._beside():
+            async with self._beside(stop):
                 await kopf.operator(
                     registry=self._registration.registry,
                     settings=kopf_settings(),
@@ -77,7 +77,6 @@ class Operator:
                     liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
                     stop_flag=stop,
                 )
-            self._readiness.stopping = True
 
     async def _kinds_are_there(self, stop: asyncio.Event) -> None:
         """Wait until the API server knows our kinds. Installed together, they may come after us."""
@@ -140,18 +139,24 @@ class Operator:
         await self._queue.run(self._visit, self._settings.concurrency)
 
     @asynccontextmanager
-    async def _beside(self) -> AsyncIterator[None]:
-        """Run what runs beside Kopf, and end it after Kopf."""
+    async def _beside(self, stop: asyncio.Event) -> AsyncIterator[None]:
+        """Run what runs beside Kopf, and end it after Kopf. If any of it fails, stop: a new process begins afresh."""
         work = (self._work(), self._heartbeat.beat(), self._watches.keep_comparing(self._cluster), self._events.run())
         tasks = [asyncio.create_task(each) for each in work]
+        for task in tasks:
+            task.add_done_callback(lambda _: stop.set())
         try:
             yield
         finally:
+            self._readiness.stopping = True
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
             if self._extractions is not None:
                 await self._extractions.close()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
 
     def _trouble(self) -> str | None:
         """Return why a restart is needed."""

@@ -37,7 +37,9 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
-    settings.queueing.worker_limit = 50
+    # No limit: until every object is indexed each of Kopf's workers waits for all the others, also for those that a
+    # limit would not let begin. They only put keys into our queue, which has a limit of its own.
+    settings.queueing.worker_limit = None
     settings.queueing.idle_timeout = 1.0
     settings.posting.enabled = False
     settings.peering.standalone = True
