@@ -30,7 +30,11 @@ def suspended(schedule: DbtSchedule, now: datetime) -> DbtScheduleStatus:
     """Return the status while spec.suspend is true."""
     verdict = Verdict(Situation.ROUTINE, "Suspended", "spec.suspend is true: no run is started")
     generation = schedule.metadata.generation
-    rested = conditions.resting(schedule.status.conditions, verdict, generation, now)
+    known = schedule.status.conditions
+    stalled = conditions.find(known, conditions.STALLED)
+    if stalled is not None and stalled.reason in (CONFLICT, conditions.INVALID_SPEC):  # whoever calls this saw neither
+        known = conditions.without(known, conditions.READY, conditions.STALLED)
+    rested = conditions.resting(known, verdict, generation, now)
     return schedule.status.model_copy(update={"observed_generation": generation, "conditions": rested})
 
 
@@ -71,10 +75,7 @@ def ended(schedule: DbtSchedule, run: Run) -> DbtScheduleStatus:
             "next_schedule_time": None,
             "last_successful_time": run.finished_at if good else schedule.status.last_successful_time,
             "last_run": _last_run(run, verdict),
-            "history": [
-                PastRun(job=run.job, finished_at=run.finished_at, outcome=verdict.reason),
-                *schedule.status.history,
-            ][:HISTORY_LIMIT],
+            "history": _history(schedule.status.history, run, verdict),
             "conditions": known,
         }
     )
@@ -97,6 +98,12 @@ def _age(schedule: DbtSchedule) -> tuple[float, str, str]:
     metadata = schedule.metadata
     created = metadata.creation_timestamp.timestamp() if metadata.creation_timestamp else float("inf")
     return created, metadata.namespace, metadata.name
+
+
+def _history(known: list[PastRun], run: Run, verdict: Verdict) -> list[PastRun]:
+    """Return the history with a run in it, by the time of its end: what it names no more is older than all it names."""
+    entry = PastRun(job=run.job, finished_at=run.finished_at, outcome=verdict.reason)
+    return sorted([entry, *known], key=lambda past: (past.finished_at, past.job or ""), reverse=True)[:HISTORY_LIMIT]
 
 
 def _last_run(run: Run, verdict: Verdict) -> LastRun:

@@ -8,8 +8,8 @@ them carry the same label and are seen alike. As with extractions, a visit delet
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gitmart.contract.outcomes import Outcome
@@ -17,12 +17,12 @@ from gitmart.controller import conditions
 from gitmart.controller import dbtschedule as statuses
 from gitmart.controller.children import Child
 from gitmart.controller.conditions import Situation, Verdict
-from gitmart.controller.due import requested, stamp
+from gitmart.controller.due import CLOCK_TOLERANCE, requested, stamp
 from gitmart.controller.naming import job_name
 from gitmart.controller.observed import CronJobSeen, JobSeen
 from gitmart.controller.retention import surplus
 from gitmart.controller.runs import Run, verdict_of
-from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
+from gitmart.resources.dbtschedule import HISTORY_LIMIT, DbtSchedule, DbtScheduleStatus
 from gitmart.resources.schedule import next_time
 
 FOREIGN_CRON_JOB = "ForeignCronJob"
@@ -68,6 +68,8 @@ def job_of(schedule: DbtSchedule, slot: str) -> str:
 def decide(schedule: DbtSchedule, seen: Seen, now: datetime, resync: timedelta) -> Decision:
     """Return what to do next."""
     far = now + resync
+    claimed = [child for child in seen.children if child.job.claimed_by]
+    seen = replace(seen, children=_ours(schedule, seen))
     fresh = _fresh(schedule, seen.children)
     delete = surplus(_own_and_told(schedule, seen.children, fresh), *_limits(schedule))
     schedule, runs = _told(schedule, fresh)
@@ -78,7 +80,7 @@ def decide(schedule: DbtSchedule, seen: Seen, now: datetime, resync: timedelta) 
             run = child.given_up(now)
             schedule, runs = _with(schedule, statuses.ended(schedule, run)), (*runs, run)
         delete.append(child.job)
-    schedule = _with(schedule, _general(schedule, seen, active, now))
+    schedule = _with(schedule, _general(schedule, seen, active, fresh, now))
     if seen.cron_job is not None and seen.cron_job.owner != schedule.metadata.uid:
         return Decision(foreign(schedule, now), far, delete=tuple(delete), runs=runs)
     if seen.older is not None:
@@ -89,26 +91,40 @@ def decide(schedule: DbtSchedule, seen: Seen, now: datetime, resync: timedelta) 
         return Decision(statuses.suspended(schedule, now), far, True, tuple(delete), runs=runs)
     message = f"the CronJob {schedule.metadata.name} keeps the schedule"
     schedule = _with(schedule, statuses.accepted(schedule, message, now))
-    start, revisit = _extra(schedule, seen, active, now)
+    # One that is being deleted still runs; so does one of an object of this name that is gone.
+    busy = any(child.job.active for child in [*claimed, *seen.children])
+    start, revisit = (None, None) if busy else _extra(schedule, seen, now)
     soon = min(each for each in (revisit, schedule.status.next_schedule_time, far) if each is not None)
     idle = schedule.status
     status = _starting(schedule, start) if start else idle
     return Decision(status, max(soon, now), False, tuple(delete), start, idle, runs)
 
 
+def _ours(schedule: DbtSchedule, seen: Seen) -> list[Child]:
+    """Return the Jobs made for this very object, by us, its CronJob or a person. An older object may have had others."""
+    uid = schedule.metadata.uid
+    owners = {uid} | ({seen.cron_job.uid} if seen.cron_job is not None and seen.cron_job.owner == uid else set())
+    return [child for child in seen.children if child.job.owner in owners or child.job.claimed_by == uid]
+
+
 def _fresh(schedule: DbtSchedule, children: Sequence[Child]) -> list[Child]:
-    """Return the Jobs that have ended and whose end was not told yet, oldest first."""
-    history = schedule.status.history
-    names = {past.job for past in history}
-    since = min((past.finished_at for past in history), default=None)
+    """
+    Return the Jobs that have ended and whose end was not told yet, oldest first.
+
+    A Job that the history does not name any more is older than all that it names. One that was told to run has
+    not ended before, whatever the clock says.
+    """
+    status = schedule.status
+    names = {past.job for past in status.history}
+    known = [(past.finished_at, past.job or "") for past in status.history]
+    oldest = min(known) if len(known) == HISTORY_LIMIT else None
     ended = [
-        (child.job.finished_at, child.job.name, child)
+        ((child.job.finished_at, child.job.name), child)
         for child in children
         if child.job.finished_at is not None and child.job.name not in names
     ]
-    return [
-        child for finished, _, child in sorted(ended, key=lambda each: each[:2]) if since is None or finished >= since
-    ]
+    ended.sort(key=lambda each: each[0])
+    return [child for when, child in ended if oldest is None or when > oldest or child.job.name in status.active]
 
 
 def _told(schedule: DbtSchedule, fresh: Sequence[Child]) -> tuple[DbtSchedule, tuple[Run, ...]]:
@@ -135,7 +151,9 @@ def _limits(schedule: DbtSchedule) -> tuple[int, int]:
     return schedule.spec.successful_jobs_history_limit, schedule.spec.failed_jobs_history_limit
 
 
-def _general(schedule: DbtSchedule, seen: Seen, active: Sequence[Child], now: datetime) -> DbtScheduleStatus:
+def _general(
+    schedule: DbtSchedule, seen: Seen, active: Sequence[Child], fresh: Sequence[Child], now: datetime
+) -> DbtScheduleStatus:
     """Return the status with what is so whatever is decided: what runs, when a run last began, when one comes."""
     spec, status = schedule.spec, schedule.status
     begun = [child.job.created_at for child in seen.children]
@@ -152,24 +170,30 @@ def _general(schedule: DbtSchedule, seen: Seen, active: Sequence[Child], now: da
     changes = {
         "cron_job": seen.cron_job.name if seen.cron_job is not None else status.cron_job,
         "active": sorted(child.job.name for child in active)[:_ACTIVE_TOLD],
-        "last_schedule_time": max(begun, default=None),
+        "last_schedule_time": max(_past(begun, now), default=None),
         "next_schedule_time": None if stopped else next_time(spec.schedule, spec.time_zone, now),
         "conditions": known,
-        "pending_since": _pending_since(schedule, seen),
-        "last_handled_request": _handled(schedule, seen),
+        "pending_since": _pending_since(schedule, seen, now),
+        "last_handled_request": _handled(schedule, seen, fresh),
     }
     return status.model_copy(update=changes)
 
 
-def _handled(schedule: DbtSchedule, seen: Seen) -> str | None:
-    """Return the request that was answered last: its Job is there, or was told of before."""
+def _past(times: Iterable[datetime], now: datetime) -> list[datetime]:
+    """Return the times that are not to come: those are of a clock that was set back since."""
+    return [time for time in times if time <= now + CLOCK_TOLERANCE]
+
+
+def _handled(schedule: DbtSchedule, seen: Seen, fresh: Sequence[Child]) -> str | None:
+    """Return the request that was answered last. A Job that was told of before answered it before."""
     token = requested(schedule.metadata.annotations)
-    answered = token is not None and any(child.job.token == token for child in seen.children)
+    answers = [child for child in seen.children if child.job.active or child in fresh]
+    answered = token is not None and any(child.job.token == token for child in answers)
     return token if answered else schedule.status.last_handled_request
 
 
-def _uncovered(schedule: DbtSchedule, seen: Seen) -> list[datetime]:
-    """Return the times of news that no run has begun after. A skipped run covers nothing: another one ran."""
+def _covered(schedule: DbtSchedule, seen: Seen, now: datetime) -> datetime | None:
+    """Return when a run last began, None if none has. A skipped one covers no news: another one ran."""
     begun = [
         child.job.created_at
         for child in seen.children
@@ -178,34 +202,44 @@ def _uncovered(schedule: DbtSchedule, seen: Seen) -> list[datetime]:
     last = schedule.status.last_run
     if last is not None and last.outcome != Outcome.SKIPPED:
         begun.append(last.started_at)
-    covered = max(begun, default=None)
+    return max(_past(begun, now), default=None)
+
+
+def _uncovered(schedule: DbtSchedule, seen: Seen, now: datetime) -> list[datetime]:
+    """Return the times of news that no run has begun after."""
+    covered = _covered(schedule, seen, now)
     return [time for time in seen.news if covered is None or time >= covered]
 
 
-def _pending_since(schedule: DbtSchedule, seen: Seen) -> datetime | None:
+def _pending_since(schedule: DbtSchedule, seen: Seen, now: datetime) -> datetime | None:
     """Return since when there are news without a run, None without any. It is kept, so that news cannot put it off."""
-    news = _uncovered(schedule, seen) if schedule.spec.after_extraction else []
+    news = _uncovered(schedule, seen, now) if schedule.spec.after_extraction else []
     if not news:
         return None
-    first, known = min(news), schedule.status.pending_since
-    return min(first, known) if known is not None else first
+    first, known, covered = min(news), schedule.status.pending_since, _covered(schedule, seen, now)
+    is_open = known is not None and (covered is None or known >= covered)
+    return min(first, known) if known is not None and is_open else first
 
 
-def _extra(
-    schedule: DbtSchedule, seen: Seen, active: Sequence[Child], now: datetime
-) -> tuple[Start | None, datetime | None]:
+def _extra(schedule: DbtSchedule, seen: Seen, now: datetime) -> tuple[Start | None, datetime | None]:
     """Return the Job to make now besides those of the CronJob, or when one may be due. Never while another runs."""
-    if active:
-        return None, None
+    taken = {child.job.name for child in seen.children}
     token = requested(schedule.metadata.annotations)
     if token is not None and token != schedule.status.last_handled_request:
-        return Start(f"request-{token}", token), None
+        return Start(_free(schedule, f"request-{token}", taken), token), None
     after, since = schedule.spec.after_extraction, schedule.status.pending_since
     if after is None or since is None:
         return None, None
-    quiet = max(_uncovered(schedule, seen)) + after.debounce
+    quiet = max(_uncovered(schedule, seen, now)) + after.debounce
     at = min(quiet, since + after.max_delay)
-    return (Start(f"after-{stamp(since)}"), None) if now >= at else (None, at)
+    return (Start(_free(schedule, f"after-{stamp(since)}", taken)), None) if now >= at else (None, at)
+
+
+def _free(schedule: DbtSchedule, slot: str, taken: Container[str]) -> str:
+    """Return the slot under a name that no Job has: one may be left of an equal request, or from before a clock's step."""
+    while job_of(schedule, slot) in taken:
+        slot += "+"
+    return slot
 
 
 def _starting(schedule: DbtSchedule, start: Start) -> DbtScheduleStatus:
