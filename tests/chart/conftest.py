@@ -14,11 +14,19 @@ import yaml
 from tests.cluster.environment.golang import tool
 from tests.cluster.environment.places import ClusterError
 
+CHART_TESTS = Path(__file__).parent
 CHART = Path(__file__).parents[2] / "charts" / "gitmart"
 MODULE = Path(__file__).parents[1] / "cluster" / "environment" / "go" / "kubernetes"  # says which Kubernetes
 OTHER_KINDS = "ServiceMonitor,PodMonitor,PrometheusRule"  # not Kubernetes' own
 REFERENCE = "#/definitions/"
 OLDEST = "1.30.0"  # the oldest Kubernetes of Chart.yaml's kubeVersion
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of this folder the time to build their programs, which the first one of a machine does."""
+    for item in items:
+        if CHART_TESTS in item.path.parents:
+            item.add_marker(pytest.mark.timeout(1200))
 
 
 class Rendered:

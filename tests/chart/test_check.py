@@ -22,6 +22,7 @@ class Operator(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(int(self.path.strip("/")))
         self.end_headers()
+        self.wfile.write(b"the first lists are not in yet\n")
 
     def log_message(self, *words: object) -> None:
         """Keep the tests' output to the tests."""
@@ -59,7 +60,14 @@ def test_an_operator_that_is_not_ready_is_named(tmp_path: Path, warehouse: Any, 
     done = check(tmp_path, warehouse, f"{operator}/503")
 
     assert done.returncode == 1
-    assert "the operator is not ready: HTTP Error 503" in done.stdout
+    assert "the operator is not ready: the first lists are not in yet" in done.stdout
+
+
+def test_an_operator_that_is_not_there_is_named(tmp_path: Path, warehouse: Any) -> None:
+    done = check(tmp_path, warehouse, "http://127.0.0.1:1/readyz")
+
+    assert done.returncode == 1
+    assert "the operator does not answer: " in done.stdout
 
 
 def test_a_warehouse_without_tables_is_named(tmp_path: Path, empty_database: Any, operator: str) -> None:

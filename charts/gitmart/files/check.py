@@ -30,8 +30,10 @@ def problem() -> str:
         # Ready means that it watches Repositories and DbtSchedules, so the API server knows them.
         with urllib.request.urlopen(os.environ["OPERATOR_READY_URL"], timeout=5):
             return ""
-    except urllib.error.URLError as error:
-        return f"the operator is not ready: {error}"
+    except urllib.error.HTTPError as error:
+        return f"the operator is not ready: {error.read().decode(errors='replace').strip()}"
+    except OSError as error:
+        return f"the operator does not answer: {error}"
 
 
 deadline = time.monotonic() + PATIENCE
