@@ -1,0 +1,334 @@
+"""What the pods of runs are like: safe, bounded, and with the very words that the workers read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitmart.contract.outcomes import MEANINGS
+from gitmart.controller.naming import job_name
+from gitmart.controller.observed import job_seen
+from gitmart.extract import command as extract
+from gitmart.resources.dbtschedule import DbtSchedule
+from gitmart.resources.repository import Repository
+from gitmart.transform import command as transform
+from gitmart.workloads.extraction import extraction_job
+from gitmart.workloads.pods import WorkerSettings
+from gitmart.workloads.transformation import cron_job, transformation_job
+
+Json = dict[str, Any]
+
+SETTINGS = WorkerSettings(
+    image="registry.example.org/gitmart:1",
+    pull_secrets=("registry", "both"),
+    allowed_networks=("10.0.0.0/8", "fd00::/8"),
+    git_ca="-----BEGIN CERTIFICATE-----\nTWFuIGlz\n-----END CERTIFICATE-----\n",
+    proxy="http://proxy.example.org:3128",
+    no_proxy=".example.org",
+)
+POD_TEMPLATE = {
+    "labels": {"team": "data"},
+    "annotations": {"example.org/note": "x"},
+    "nodeSelector": {"disk": "fast"},
+    "tolerations": [{"key": "spot", "operator": "Exists", "effect": "NoSchedule"}],
+    "affinity": {"nodeAffinity": {}},
+    "serviceAccountName": "loader",
+    "priorityClassName": "low",
+    "runtimeClassName": "gvisor",
+    "imagePullSecrets": [{"name": "both"}, {"name": "mine"}],
+}
+
+
+def a_resource(kind: str, spec: Json, **metadata: Any) -> Json:
+    known = {"name": "one", "namespace": "team", "uid": "u1", "generation": 3}
+    return {"apiVersion": "gitmart.dev/v1alpha1", "kind": kind, "metadata": known | metadata, "spec": spec}
+
+
+def a_repository(**spec: Any) -> Repository:
+    return Repository.parse(a_resource("Repository", {"url": "https://git.example.org/a"} | spec))
+
+
+def a_schedule(**spec: Any) -> DbtSchedule:
+    return DbtSchedule.parse(a_resource("DbtSchedule", {"schedule": "0 * * * *"} | spec))
+
+
+def an_extraction(config: WorkerSettings = SETTINGS, **spec: Any) -> Json:
+    return extraction_job(a_repository(**spec), "one-1", "slot", None, config)
+
+
+def a_transformation(config: WorkerSettings = SETTINGS, **spec: Any) -> Json:
+    return transformation_job(a_schedule(**spec), "one-1", "slot", None, config)
+
+
+def a_scheduled_one(config: WorkerSettings = SETTINGS, **spec: Any) -> Json:
+    made: Json = cron_job(a_schedule(**spec), config, suspend=False)["spec"]["jobTemplate"]
+    return made
+
+
+ALL = pytest.mark.parametrize("build", [an_extraction, a_transformation, a_scheduled_one])
+PLAIN_AND_ADDED = pytest.mark.parametrize("spec", [{}, {"podTemplate": POD_TEMPLATE}], ids=["plain", "with-additions"])
+
+
+def container_of(job: Json) -> Json:
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    found: Json = container
+    return found
+
+
+def started(job: Json) -> tuple[list[str], dict[str, str]]:
+    """Return arguments and environment as the kubelet makes them: $(NAME) of the environment is expanded, $$ is $."""
+    container, environment = container_of(job), {}
+    for variable in container["env"]:
+        environment[variable["name"]] = expanded(variable["value"], environment)
+    return [expanded(word, environment) for word in container["args"]], environment
+
+
+def expanded(text: str, known: Mapping[str, str]) -> str:
+    """Expand as k8s.io/kubernetes/third_party/forked/golang/expansion does."""
+
+    def replaced(found: re.Match[str]) -> str:
+        name = found["name"]
+        return "$" if name is None else known.get(name, found[0])
+
+    return re.sub(r"\$\$|\$\((?P<name>[^)]*)\)", replaced, text)
+
+
+# The Pod Security Standard `restricted`, row by row:
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/
+
+VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+
+
+def violations(template: Json) -> Iterator[str]:
+    pod = template["spec"]
+    if any(pod.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")):
+        yield "host namespaces"
+    if any(next(key for key in volume if key != "name") not in VOLUMES for volume in pod["volumes"]):
+        yield "volume types"
+    context = pod["securityContext"]
+    if context.get("sysctls") or context.get("seLinuxOptions") or context.get("windowsOptions"):
+        yield "sysctls, SELinux, Windows"
+    if any("apparmor" in key or "seccomp" in key for key in template["metadata"].get("annotations", {})):
+        yield "AppArmor"
+    for container in pod["containers"] + pod.get("initContainers", []) + pod.get("ephemeralContainers", []):
+        own = container["securityContext"]
+        if own.get("privileged") or own.get("procMount", "Default") != "Default":
+            yield "privileged, proc mount"
+        if own["capabilities"].get("drop") != ["ALL"] or own["capabilities"].get("add"):
+            yield "capabilities"
+        if own["allowPrivilegeEscalation"] is not False:
+            yield "privilege escalation"
+        if any(port.get("hostPort") for port in container.get("ports", [])):
+            yield "host ports"
+        if not own.get("runAsNonRoot", context.get("runAsNonRoot")):
+            yield "running as non-root"
+        if own.get("runAsUser", context.get("runAsUser")) in (0, None):
+            yield "running as non-root user"
+        if own.get("seccompProfile", context.get("seccompProfile"))["type"] not in ("RuntimeDefault", "Localhost"):
+            yield "seccomp"
+
+
+@ALL
+@PLAIN_AND_ADDED
+def test_a_pod_meets_the_restricted_standard(build: Any, spec: Json) -> None:
+    template = build(**spec)["spec"]["template"]
+
+    assert list(violations(template)) == []
+    assert template["spec"]["automountServiceAccountToken"] is False
+    assert container_of(build(**spec))["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+@ALL
+@PLAIN_AND_ADDED
+def test_a_pod_is_bounded_in_everything(build: Any, spec: Json) -> None:
+    job = build(timeout="1h", retries=2, **spec)
+    pod, container = job["spec"]["template"]["spec"], container_of(job)
+
+    for bounds in ("requests", "limits"):
+        assert set(container["resources"][bounds]) == {"cpu", "memory", "ephemeral-storage"}
+    assert all(volume["emptyDir"]["sizeLimit"] for volume in pod["volumes"] if "emptyDir" in volume)
+    assert 3600 < pod["activeDeadlineSeconds"] <= 3600 + 120
+    assert job["spec"]["activeDeadlineSeconds"] > 3 * pod["activeDeadlineSeconds"]
+    assert (job["spec"]["backoffLimit"], job["spec"]["parallelism"]) == (2, 1)
+    assert "ttlSecondsAfterFinished" not in job["spec"]  # its end must be told of before it goes
+
+
+def test_every_written_path_is_a_volume() -> None:
+    for job in (an_extraction(), a_transformation()):
+        mounts = {mount["mountPath"] for mount in container_of(job)["volumeMounts"]}
+        assert {"/tmp", "/work"} <= mounts  # noqa: S108 # of the pod
+
+
+def documented_codes() -> set[int]:
+    """Return the exit codes that docs/outcomes.md says are tried again."""
+    page = (Path(__file__).parents[3] / "docs" / "outcomes.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (yes|no) \|", page, re.MULTILINE)
+    assert len(rows) == len(MEANINGS)
+    return {int(code) for word, code, again in rows if again == "yes" and word != "Timeout"}  # it would take as long
+
+
+@ALL
+def test_kubernetes_repeats_what_the_manual_says_may_pass(build: Any) -> None:
+    policy = build()["spec"]["podFailurePolicy"]["rules"]
+    by_code = next(rule["onExitCodes"] for rule in policy if "onExitCodes" in rule)
+
+    assert (by_code["operator"], set(by_code["values"])) == ("NotIn", documented_codes())
+    assert by_code["containerName"] == container_of(build())["name"]
+    assert by_code["values"] == sorted(set(by_code["values"]))  # the API server asks for it
+    assert {"type": "DisruptionTarget", "status": "True"} in policy[0]["onPodConditions"]
+
+
+@ALL
+def test_additions_stand_beside_what_gitmart_sets(build: Any) -> None:
+    job = build(podTemplate=POD_TEMPLATE)
+    template = job["spec"]["template"]
+    pod = template["spec"]
+
+    assert template["metadata"]["labels"].items() > build()["spec"]["template"]["metadata"]["labels"].items()
+    assert template["metadata"]["annotations"] == POD_TEMPLATE["annotations"]
+    assert pod["imagePullSecrets"] == [{"name": name} for name in ("registry", "both", "mine")]
+    assert pod["serviceAccountName"] == "loader"
+    assert pod["tolerations"] == [{"key": "spot", "operator": "Exists", "effect": "NoSchedule"}]
+    plain = build()["spec"]["template"]["spec"]
+    assert {name: pod[name] for name in plain if name != "imagePullSecrets"} == {
+        name: value for name, value in plain.items() if name != "imagePullSecrets"
+    }
+
+
+# Words and environment
+
+
+def parsed(command: Any, job: Json) -> argparse.Namespace:
+    """Return what the worker's own parser makes of the words."""
+    words, _ = started(job)
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    command.configure(parser)
+    return parser.parse_args(words[1:])
+
+
+def test_extract_reads_the_words_of_its_job() -> None:
+    spec = {"branches": {"include": ["main", "release/*"], "exclude": ["old[0-9]"]}, "timeout": "1h30m"}
+    job = an_extraction(**spec)
+    arguments = parsed(extract, job)
+
+    assert started(job)[0][0] == "extract"
+    assert arguments.url == "https://git.example.org/a"
+    assert (arguments.include_branch, arguments.exclude_branch) == (["main", "release/*"], ["old[0-9]"])
+    assert arguments.timeout == timedelta(hours=1, minutes=30)
+    assert [str(network) for network in arguments.allow_network] == ["10.0.0.0/8", "fd00::/8"]
+    assert (str(arguments.work_dir), str(arguments.result_file)) == ("/work", "/dev/termination-log")
+
+
+@pytest.mark.parametrize("build", [a_transformation, a_scheduled_one])
+def test_transform_reads_the_words_of_its_job(build: Any) -> None:
+    job = build(select=["tag:daily", "+a"], exclude=["@b"], threads=7, timeout="2h", lockTimeout="90s")
+    arguments = parsed(transform, job)
+
+    assert (arguments.select, arguments.exclude, arguments.threads) == (["tag:daily", "+a"], ["@b"], 7)
+    assert (arguments.timeout, arguments.lock_timeout) == (timedelta(hours=2), timedelta(seconds=90))
+    assert str(arguments.result_file) == "/dev/termination-log"
+
+
+NAMES = ["$(HTTPS_PROXY)", "$HOME", "a$$b", "$$(HTTPS_PROXY)", "$", "$(", "'\"", "*", "é", "%s", "{x}", ";&|", "a=b"]
+ODD = st.one_of(st.sampled_from(NAMES), st.text(st.sampled_from("$()ab'\"*;=%{}"), min_size=1, max_size=12))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(ODD, min_size=1, max_size=4))
+def test_odd_characters_reach_the_worker_as_they_were_written(words: list[str]) -> None:
+    selectors = [word for word in words if word.isascii()]
+
+    assert parsed(extract, an_extraction(branches={"include": words})).include_branch == words
+    assert parsed(transform, a_transformation(select=selectors)).select == selectors
+
+
+def test_an_address_with_a_dollar_stays_the_same_address() -> None:
+    url = "https://git.example.org/a$(HTTPS_PROXY)"
+
+    assert parsed(extract, an_extraction(url=url)).url == url
+
+
+def test_variables_reach_the_worker_as_they_were_written() -> None:
+    odd = WorkerSettings(image="x", git_ca="$(GITMART_WAREHOUSE_URL_FILE)$$", proxy="http://a$$b:1", no_proxy="$(HOME)")
+    _, environment = started(an_extraction(odd))
+
+    assert (environment["GITMART_GIT_CA"], environment["HTTPS_PROXY"]) == (odd.git_ca, odd.proxy)
+    assert environment["NO_PROXY"] == odd.no_proxy
+
+
+def test_a_worker_is_told_where_its_secrets_are_and_none_of_their_values() -> None:
+    job = an_extraction(secretRef={"name": "login"}, warehouseRef={"name": "dwh"})
+    _, environment = started(job)
+    volumes = {each["name"]: each.get("secret") for each in job["spec"]["template"]["spec"]["volumes"]}
+    mounts = {each["name"]: each["mountPath"] for each in container_of(job)["volumeMounts"]}
+
+    assert environment["GITMART_WAREHOUSE_URL_FILE"] == f"{mounts['warehouse']}/extract-url"
+    assert environment["GITMART_WAREHOUSE_URL_SOURCE"] == "key extract-url of Secret dwh in namespace team"
+    assert environment["GITMART_CREDENTIALS_DIR"] == mounts["credentials"]
+    assert environment["GITMART_CREDENTIALS_SOURCE"] == "Secret login in namespace team"
+    assert volumes["warehouse"]["items"] == [{"key": "extract-url", "path": "extract-url"}]
+    assert (volumes["warehouse"]["secretName"], volumes["credentials"]["secretName"]) == ("dwh", "login")
+    assert volumes["warehouse"]["optional"] is volumes["credentials"]["optional"] is True
+    assert all(set(variable) == {"name", "value"} for variable in container_of(job)["env"])
+    assert "envFrom" not in container_of(job)
+
+
+def test_a_transformation_gets_its_own_key_and_nothing_of_git() -> None:
+    _, environment = started(a_transformation(warehouseRef={"name": "dwh"}))
+
+    assert environment == {
+        "GITMART_WAREHOUSE_URL_FILE": "/etc/gitmart/warehouse/transform-url",
+        "GITMART_WAREHOUSE_URL_SOURCE": "key transform-url of Secret dwh in namespace team",
+    }
+
+
+# Names, labels, owners
+
+
+def test_a_name_is_the_same_for_the_same_slot_and_another_for_another_object() -> None:
+    longest = "a" * 47
+    names = {job_name(longest, uid, slot) for uid in ("u1", "u2") for slot in ("s1", "s2", "request-" + "x" * 256)}
+
+    assert len(names) == 6
+    assert all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", name) for name in names)
+    assert job_name(longest, "u1", "s1") == job_name(longest, "u1", "s1")
+
+
+def test_a_job_is_known_again_by_what_is_written_on_it() -> None:
+    made = extraction_job(a_repository(), "one-1", "20260101T000000Z", "please", SETTINGS)
+    seen = job_seen(json.loads(json.dumps(made)))
+
+    assert (seen.resource, seen.slot, seen.token, seen.generation) == ("one", "20260101T000000Z", "please", 3)
+    assert (seen.claimed_by, seen.owner, seen.host) == ("u1", "u1", "git.example.org")
+    assert made["metadata"]["namespace"] == "team"
+
+
+def test_a_job_made_from_the_cron_job_is_known_again() -> None:
+    seen = job_seen(json.loads(json.dumps(a_scheduled_one())))
+
+    assert (seen.resource, seen.claimed_by, seen.generation, seen.slot) == ("one", "u1", 3, "")
+
+
+def test_the_cron_job_keeps_the_schedule_as_it_is_written() -> None:
+    schedule = a_schedule(
+        timeZone="Europe/Berlin", concurrencyPolicy="Replace", startingDeadlineSeconds=60,
+        successfulJobsHistoryLimit=5, failedJobsHistoryLimit=6,
+    )  # fmt: skip
+    made = cron_job(schedule, SETTINGS, suspend=True)
+
+    assert (made["metadata"]["name"], made["metadata"]["ownerReferences"][0]["uid"]) == ("one", "u1")
+    wanted = {
+        "schedule": "0 * * * *", "timeZone": "Europe/Berlin", "suspend": True, "concurrencyPolicy": "Replace",
+        "successfulJobsHistoryLimit": 5, "failedJobsHistoryLimit": 6, "startingDeadlineSeconds": 60,
+    }  # fmt: skip
+    assert {name: value for name, value in made["spec"].items() if name != "jobTemplate"} == wanted
+    assert "startingDeadlineSeconds" not in cron_job(a_schedule(), SETTINGS, suspend=False)["spec"]
