@@ -103,8 +103,8 @@ def _container(worker: Worker, settings: WorkerSettings) -> Json:
         "name": WORKER,
         "image": settings.image,
         "imagePullPolicy": settings.pull_policy,
-        "args": list(worker.words),
-        "env": [{"name": name, "value": value} for name, value in worker.environment.items()],
+        "args": [_literal(word) for word in worker.words],
+        "env": [{"name": name, "value": _literal(value)} for name, value in worker.environment.items()],
         "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "File",
         "securityContext": {
@@ -122,6 +122,11 @@ def _container(worker: Worker, settings: WorkerSettings) -> Json:
             *({"name": secret.name, "mountPath": secret.path, "readOnly": True} for secret in worker.secrets),
         ],
     }
+
+
+def _literal(text: str) -> str:
+    """Return a text that the kubelet makes into this one: it reads $(NAME) as a variable and $$ as $."""
+    return text.replace("$", "$$")
 
 
 def _volume(secret: Secret) -> Json:
