@@ -47,7 +47,11 @@ class PlayedNode:
         }
 
     def __enter__(self) -> PlayedNode:
-        body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.name, "labels": {"test/node": self.name}}}
+        taint = {"key": "test/node", "value": self.name, "effect": "NoSchedule"}  # nobody else's pods come here
+        body = {
+            "apiVersion": "v1", "kind": "Node", "spec": {"taints": [taint]},
+            "metadata": {"name": self.name, "labels": {"test/node": self.name}},
+        }  # fmt: skip
         node = pykube.Node(self._api, body)
         node.create()
         node.patch({"status": {"capacity": ROOM, "allocatable": ROOM}}, subresource="status")
@@ -92,7 +96,7 @@ def _next_status(body: dict[str, Any]) -> dict[str, Any]:
     if body["status"]["phase"] == "Pending":
         running = worker | {"state": {"running": {"startedAt": text}}}
         return {"phase": "Running", "startTime": text, "containerStatuses": [running]}
-    outcome = Outcome(body["metadata"]["annotations"].get(OUTCOME, Outcome.SUCCEEDED))
+    outcome = Outcome(body["metadata"]["annotations"][OUTCOME])
     facts: dict[str, Any] = {}
     if outcome.good:
         facts = EXTRACT_FACTS if container["args"][0] == "extract" else TRANSFORM_FACTS

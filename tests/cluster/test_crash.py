@@ -30,7 +30,7 @@ from .played_node import PlayedNode
 from .waiting import wait_for
 
 AT_A_TIME = 4
-PATIENCE = 60  # seconds for one step
+PATIENCE = 30  # seconds for one step
 FLOOD = 3  # more Events than this, beyond those of the undisturbed run
 Json = dict[str, Any]
 
@@ -303,6 +303,7 @@ def test_whenever_the_operator_dies_the_end_is_the_same(
     expected, writes = undisturbed.end(), undisturbed.operator.writes
 
     def dies(moment: str) -> str | None:
+        assert node.failure is None
         try:
             life = live(cluster, plan, tmp_path / moment.replace("/", " "), moment, expected)
             assert life.told() <= undisturbed.told() + FLOOD
