@@ -1,0 +1,173 @@
+"""What is kept of the cluster, and the views that visits ask for."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from kopf._core.engines.indexing import OperatorIndexer  # Kopf's own, so that its odd mappings are what is tested
+
+from gitmart.controller import dbtschedule, repository
+from gitmart.handlers import index
+from gitmart.handlers.index import DBTSCHEDULE, REPOSITORY, Claim, Indexes, Key
+from gitmart.resources.dbtschedule import DbtSchedule
+from gitmart.resources.repository import Repository
+
+
+class World:
+    """Kopf's indexes, filled as its watches do it."""
+
+    def __init__(self) -> None:
+        self.indexers = {
+            name: OperatorIndexer() for name in ("repositories", "dbtschedules", "jobs", "pods", "cronjobs")
+        }
+        self.indexes = Indexes(**{name: indexer.index for name, indexer in self.indexers.items()})
+
+    def see(self, plural: str, kept: Any, uid: str) -> None:
+        if kept is not None:
+            self.indexers[plural].replace((None, None, uid), kept)
+
+    def lose(self, plural: str, uid: str) -> None:
+        self.indexers[plural].discard((None, None, uid))
+
+
+def a_repository(name: str = "one", namespace: str = "team", created: str = "2026-01-01T00:00:00Z", **more: Any) -> Any:
+    return {
+        "apiVersion": "gitmart.dev/v1alpha1",
+        "kind": "Repository",
+        "metadata": {
+            "name": name, "namespace": namespace, "uid": f"{namespace}-{name}", "creationTimestamp": created,
+            "resourceVersion": "7", "generation": 1, "managedFields": ["much"], "labels": more.pop("labels", {}),
+        },
+        "spec": {"url": "https://git.example.org/a.git"} | more.pop("spec", {}),
+        "status": more,
+    }  # fmt: skip
+
+
+def a_job(name: str, active: bool = True, label: str = "gitmart.dev/repository") -> Any:
+    ended = [] if active else [{"type": "Complete", "status": "True", "lastTransitionTime": "2026-01-01T00:01:00Z"}]
+    return {
+        "metadata": {
+            "name": name, "namespace": "team", "uid": name, "resourceVersion": "9", "labels": {label: "one"},
+            "annotations": {"gitmart.dev/git-host": "git.example.org"}, "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
+        "status": {"conditions": ended},
+    }  # fmt: skip
+
+
+ONE = Key(REPOSITORY, "team", "one")
+
+
+def test_a_resource_is_kept_as_it_was_but_for_what_nobody_reads() -> None:
+    world = World()
+    world.see("repositories", index.index_repository(a_repository(state="pending")), "1")
+
+    stored = world.indexes.resource(ONE)
+    assert stored is not None
+    document = json.loads(stored.document)
+    assert (stored.version, document["status"], document["metadata"]["name"]) == ("7", {"state": "pending"}, "one")
+    assert "managedFields" not in document["metadata"]
+    assert world.indexes.resource(Key(REPOSITORY, "team", "two")) is None
+
+
+def test_a_resource_that_is_gone_is_not_there() -> None:
+    world = World()
+    world.see("repositories", index.index_repository(a_repository()), "1")
+    world.lose("repositories", "1")
+
+    assert world.indexes.resource(ONE) is None
+    assert list(world.indexes.claims(REPOSITORY, ("team", "gitmart-warehouse", "https://git.example.org/a"))) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "namespace"),
+    [
+        pytest.param({}, "team", id="defaults"),
+        pytest.param({"url": "https://GIT.example.org:443/a/"}, "team", id="another spelling"),
+        pytest.param({"warehouseRef": {"name": "other"}}, "elsewhere", id="another warehouse"),
+    ],
+)
+def test_addresses_are_those_of_the_controller(spec: dict[str, Any], namespace: str) -> None:
+    body = a_repository(namespace=namespace, spec=spec)
+
+    assert index.address_of(body) == repository.identity_of(Repository.parse(body))
+
+
+def test_targets_are_those_of_the_controller() -> None:
+    body = {
+        "apiVersion": "gitmart.dev/v1alpha1", "kind": "DbtSchedule", "metadata": {"name": "a", "namespace": "team"},
+        "spec": {"schedule": "@daily", "warehouseRef": {"name": "other"}},
+    }  # fmt: skip
+
+    assert index.target_of(body) == dbtschedule.target_of(DbtSchedule.parse(body))
+
+
+def test_an_address_that_is_none_claims_nothing() -> None:
+    assert index.address_of(a_repository(spec={"url": "ftp://nowhere"})) is None
+    assert not [key for key in index.index_repository(a_repository(spec={"url": "x"})) if key[0] == "claim"]  # type: ignore[index]
+
+
+def test_the_oldest_has_the_address() -> None:
+    world = World()
+    for name, created in (("young", "2026-01-02T00:00:00Z"), ("old", "2026-01-01T00:00:00Z")):
+        world.see("repositories", index.index_repository(a_repository(name, created=created)), name)
+    address = index.address_of(a_repository())
+    assert address is not None
+
+    assert world.indexes.oldest(REPOSITORY, address) == Claim("2026-01-01T00:00:00Z", "team", "old")
+    world.lose("repositories", "old")
+    assert world.indexes.oldest(REPOSITORY, address) == Claim("2026-01-02T00:00:00Z", "team", "young")
+
+
+def test_extractions_that_run_are_counted_by_their_host_until_they_end() -> None:
+    world = World()
+    world.see("jobs", index.index_job(a_job("running")), "1")
+    world.see("jobs", index.index_job(a_job("dbt", label="gitmart.dev/dbtschedule")), "2")
+    assert world.indexes.running() == {("team", "one"): "git.example.org"}
+
+    world.see("jobs", index.index_job(a_job("running", active=False)), "1")
+    assert world.indexes.running() == {}
+    assert [job.state for job in world.indexes.jobs_of(ONE)] == ["complete"]
+
+
+def test_children_of_others_are_not_kept() -> None:
+    body = {"metadata": {"name": "x", "namespace": "team", "labels": {"app": "x"}}}
+
+    assert index.index_job(body) is None
+    assert index.index_pod(body) is None
+    assert index.index_cron_job(body) is None
+
+
+def test_pods_are_found_by_their_job() -> None:
+    world = World()
+    labels = {"gitmart.dev/repository": "one", "batch.kubernetes.io/job-name": "job"}
+    world.see("pods", index.index_pod({"metadata": {"name": "pod", "namespace": "team", "labels": labels}}), "1")
+
+    assert [pod.name for pod in world.indexes.pods_of("team", "job")] == ["pod"]
+    assert world.indexes.pods_of("other", "job") == []
+
+
+def test_news_are_those_of_repositories_with_all_labels() -> None:
+    world = World()
+    changed = "2026-01-05T00:00:00Z"
+    for name, labels in (("both", {"team": "data", "tier": "1"}), ("one-of-two", {"team": "data"}), ("none", {})):
+        body = a_repository(name, labels=labels, lastChangeTime=changed)
+        world.see("repositories", index.index_repository(body), name)
+    world.see(
+        "repositories", index.index_repository(a_repository("silent", labels={"team": "data", "tier": "1"})), "silent"
+    )
+
+    assert world.indexes.news("team", {"team": "data", "tier": "1"}) == [datetime(2026, 1, 5, tzinfo=UTC)]
+    assert len(world.indexes.news("team", {})) == 3
+    assert world.indexes.news("other", {}) == []
+
+
+def test_followers_are_the_schedules_that_wait_for_extractions() -> None:
+    world = World()
+    body = {"apiVersion": "v", "kind": "DbtSchedule", "metadata": {"name": "after", "namespace": "team"}, "spec": {}}
+    world.see("dbtschedules", index.index_dbtschedule(body | {"spec": {"afterExtraction": {"debounce": "1m"}}}), "1")
+    world.see("dbtschedules", index.index_dbtschedule(body | {"metadata": {"name": "not", "namespace": "team"}}), "2")
+
+    assert list(world.indexes.followers("team")) == [Key(DBTSCHEDULE, "team", "after")]
