@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ class PlayedNode:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        for pod in self._pods():  # of namespaces that are ending
+            self._remove(pod)
         self._node.delete()
         if self.failure is not None:
             raise self.failure
@@ -69,20 +72,24 @@ class PlayedNode:
     def _play(self) -> None:
         try:
             while not self._stop.is_set():
-                here = pykube.Pod.objects(self._api, namespace=pykube.all).filter(
-                    field_selector={"spec.nodeName": self.name}
-                )
-                for pod in here:
+                for pod in self._pods():
                     self._step(pod)
                 time.sleep(0.1)
         except Exception as error:  # told where the context is left
             self.failure = error
 
+    def _pods(self) -> Iterable[pykube.Pod]:
+        everywhere = pykube.Pod.objects(self._api, namespace=pykube.all)
+        return everywhere.filter(field_selector={"spec.nodeName": self.name})
+
+    def _remove(self, pod: pykube.Pod) -> None:
+        now = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.metadata["uid"]}}
+        self._api.delete(**pod.api_kwargs(data=json.dumps(now)))
+
     def _step(self, pod: pykube.Pod) -> None:
         try:
             if "deletionTimestamp" in pod.metadata:
-                now = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.metadata["uid"]}}
-                self._api.delete(**pod.api_kwargs(data=json.dumps(now)))
+                self._remove(pod)
             elif pod.obj["status"]["phase"] in ("Pending", "Running"):
                 pod.patch({"status": _next_status(pod.obj)}, subresource="status")
         except pykube.exceptions.HTTPError:

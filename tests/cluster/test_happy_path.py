@@ -12,14 +12,11 @@ from uuid import uuid4
 import pytest
 from tests.conftest import Repository
 
-from gitmart.workloads.pods import USER
-
-from .client import Namespace, condition_of, job
+from .client import Namespace
 from .environment.golang import tool
 from .git_server import GitServer
-from .release import Release, secret
+from .release import Release
 from .side_by_side import Stage, side_by_side, stage
-from .waiting import wait_for
 
 pytestmark = [pytest.mark.xdist_group("release"), pytest.mark.timeout(900)]
 
