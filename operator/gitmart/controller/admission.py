@@ -65,7 +65,7 @@ def admitted(waiting: Iterable[Waiting], running: Mapping[Key, str], caps: Caps)
 def full(host: str, running: Mapping[Key, str], caps: Caps) -> Verdict:
     """Return which cap one must wait for. The message has no numbers that change while one waits."""
     there = sum(1 for each in running.values() if each == host)
-    if caps.host_full(there) and not caps.total_full(len(running)):
+    if (caps.host_full(there) or not caps.total) and not caps.total_full(len(running)):
         return Verdict(
             Situation.ROUTINE,
             HOST_FULL,
