@@ -21,9 +21,13 @@ VOLUME_MISSING = "VolumeMissing"
 POD_REFUSED = "PodRefused"
 
 _IMAGE_WORDS = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
+    {
+        *("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"),
+        *("ImageInspectError", "SignatureValidationFailed"),
+    }
 )
 _CONFIG_WORDS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})  # how a container ends that the runtime cannot start
 _EVENT_REASONS = {"FailedMount": VOLUME_MISSING, "FailedAttachVolume": VOLUME_MISSING, "FailedCreate": POD_REFUSED}
 _MESSAGE_LIMIT = 512  # characters of what the kubelet or an event says
 
@@ -86,10 +90,17 @@ class Child:
             deadline_exceeded=overdue,
             out_of_memory=pod is not None and pod.ended_as == "OOMKilled",
             evicted=(pod.message or pod.reason) if pod is not None and pod.reason == "Evicted" else None,
-            never_started=None if complete or self.ran else self.trouble(),
+            never_started=None if complete else self._never_started(pod),
+            pod_gone=f"{self.job.reason}: {self.job.message}" if pod is None and not complete else None,
             job=self.job.name,
             generation=self.job.generation,
         )
+
+    def _never_started(self, pod: PodSeen | None) -> Verdict | None:
+        """Return why nothing of a failed Job ever ran; None if something did, or if it is not known."""
+        if pod is not None and pod.ended_as in _NOT_STARTED:
+            return _cannot(CONTAINER_CONFIG_ERROR, f"the container cannot be started: {pod.told or pod.ended_as}")
+        return None if self.ran else self.trouble()
 
 
 def _bad_code(pod: PodSeen | None) -> int:

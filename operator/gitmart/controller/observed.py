@@ -7,6 +7,7 @@ are small, because the operator holds one for every Job and pod of the cluster t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -125,7 +126,7 @@ def job_seen(body: Json) -> JobSeen:
         resource=labels.get(REPOSITORY_LABEL) or labels.get(DBTSCHEDULE_LABEL) or "",
         slot=annotations.get(SLOT, ""),
         token=annotations.get(REQUESTED_AT),
-        generation=int(generation) if generation.isdigit() else None,
+        generation=int(generation) if re.fullmatch("[0-9]{1,15}", generation) else None,
         host=annotations.get(GIT_HOST, ""),
         created_at=_time(metadata.get("creationTimestamp")) or datetime.min.replace(tzinfo=UTC),
         started_at=_time(status.get("startTime")),

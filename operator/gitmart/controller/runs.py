@@ -16,6 +16,8 @@ RESULT_LOST = "ResultLost"
 
 _SIGNAL_BASE = 128  # a process ended by signal N exits with 128 + N, as shells and container runtimes tell it
 
+_MOST = 2**53  # that a count in a status can be
+
 _SITUATIONS = {
     Outcome.SUCCEEDED: Situation.GOOD,
     Outcome.SKIPPED: Situation.ROUTINE,
@@ -44,18 +46,20 @@ class Run:
     out_of_memory: bool = False
     evicted: str | None = None  # why, in the kubelet's words
     never_started: Verdict | None = None  # why, if it is known that nothing ever ran
+    pod_gone: str | None = None  # what its failed Job says, if no pod is there to say more
     job: str | None = None  # name of its Job, None when it was none
     generation: int | None = None  # of the resource it ran for, None when that is the present one
 
     @property
     def duration(self) -> timedelta:
-        """How long it took; never negative, whatever the clocks did."""
-        return max(self.finished_at - self.started_at, timedelta(0))
+        """How long it took; between nothing and a year, whatever the clocks did."""
+        return min(max(self.finished_at - self.started_at, timedelta(0)), timedelta(days=365))
 
     def number(self, name: str) -> int | None:
         """Return a count among the result's facts, None when it is not told."""
         value = (self.result or {}).get(name)
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
+        return value if known and isinstance(value, int) else None
 
     def text(self, name: str) -> str | None:
         """Return a text among the result's facts, None when it is not told."""
@@ -88,6 +92,8 @@ def verdict_of(run: Run) -> Verdict:
         return Verdict(Situation.NEXT_SLOT, Outcome.TIMEOUT, "the run took longer than spec.timeout and was stopped")
     if told is not None and not told.good:
         return _told(run, told)
+    if run.pod_gone is not None:
+        return _lost(f"the Job failed, and its pod is gone: {run.pod_gone}")
     return _untold(run.exit_code)
 
 
