@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from gitmart.warehouse.command import configure
 
 Render = Callable[..., Any]
 Template = Callable[..., CompletedProcess[str]]
+CHART = Path(__file__).parents[2] / "charts" / "gitmart"
 EXTERNAL = {"postgresql": {"enabled": False}, "warehouse": {"existingSecret": "mine"}}
 GITOPS = {"postgresql": {"existingSecret": "passwords"}, "warehouse": {"existingSecret": "mine"}}
 
@@ -35,6 +38,19 @@ def test_each_url_names_its_role_and_the_bundled_server(render: Render) -> None:
         assert parts.password == passwords[f"{role}-password"]
     assert len(set(passwords.values())) == len(passwords) == 5
     assert min(map(len, passwords.values())) == 32
+
+
+def test_a_password_of_your_own_may_hold_any_character(render: Render, tmp_path: Path) -> None:
+    password = "a b+c%d@e:f/g#h?i'ü"
+    chart = Path(shutil.copytree(CHART, tmp_path / "gitmart"))
+    helper = chart / "templates" / "_passwords.tpl"
+    helper.write_text(helper.read_text().replace("(randAlphaNum 32)", f'(print "{password}")'))
+
+    rendered = render(chart=chart)
+
+    assert rendered.one("Secret", "gitmart-postgresql")["stringData"]["read-password"] == password
+    url = rendered.one("Secret", "gitmart-warehouse")["stringData"]["read-url"]
+    assert conninfo_to_dict(url)["password"] == password
 
 
 def test_further_namespaces_get_what_workers_need_alone(render: Render) -> None:

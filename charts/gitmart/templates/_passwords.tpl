@@ -18,6 +18,6 @@ Chance answers differently each time it is asked, so the first answer of a rende
 
 {{/* The connection URL of a role of the bundled PostgreSQL: (dict "root" $ "role" "extract"). */}}
 {{- define "gitmart.warehouse.url" -}}
-{{- $password := index (include "gitmart.passwords" .root | fromJson) .role -}}
+{{- $password := index (include "gitmart.passwords" .root | fromJson) .role | urlquery | replace "+" "%20" -}}
 {{- printf "postgresql://gitmart_%s:%s@%s-postgresql.%s.svc:5432/gitmart" .role $password (include "gitmart.fullname" .root) .root.Release.Namespace -}}
 {{- end }}
