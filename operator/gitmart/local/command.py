@@ -45,12 +45,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         added.set_defaults(action=action)
         return added
 
-    up = command("up", _up, "start the server, extract every Repository, run every DbtSchedule")
-    up.add_argument("--once", action="store_true", help="do it once and end (required: schedules are not followed yet)")
+    up = command("up", _up, "start the server and follow the schedules of Repositories and DbtSchedules")
+    up.add_argument("--once", action="store_true", help="extract every Repository, run every DbtSchedule, and end")
+    up.add_argument(
+        "--max-extractions", type=_cap, default=2, metavar="N",
+        help="extractions at a time when schedules are followed; 0 is no limit (default 2)",
+    )  # fmt: skip
+    up.add_argument(
+        "--max-extractions-per-host", type=_cap, default=2, metavar="N", help="the same per git host (default 2)"
+    )
     up.add_argument(
         "-f", "--filename", action="append", default=[], metavar="FILE",
         help="a manifest, a folder of them, or - for standard input; repeatable (default: what is known already)",
     )  # fmt: skip
+    run_now = command("run", _run, "ask whoever follows a resource to run it now")
+    run_now.add_argument("kind", metavar="KIND", help="repository (repo) or dbtschedule (dbts)")
+    run_now.add_argument("name", metavar="NAME", help="which one")
     demo = command("demo", _demo, "extract one repository, run dbt, and show what came of it")
     demo.add_argument("positional", nargs="?", metavar="REPO", help=argparse.SUPPRESS)
     demo.add_argument("--repo", metavar="URL-OR-PATH", help="the repository (default: gitmart's own checkout)")
@@ -86,12 +96,28 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _up(arguments: argparse.Namespace) -> int:
-    if not arguments.once:
-        raise LocalError("--once is required: this version runs everything once and does not follow schedules")
-    from gitmart.local.up import up_once
+def _cap(text: str) -> int:
+    """Parse a number of places, as an argparse type."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of extractions: write 0 for no limit, 1 or more")
+    return int(text)
 
-    return up_once(State.at(arguments.state), arguments.filename)
+
+def _up(arguments: argparse.Namespace) -> int:
+    from gitmart.controller.admission import Caps
+    from gitmart.local.up import follow, up_once
+
+    state = State.at(arguments.state)
+    if arguments.once:
+        return up_once(state, arguments.filename)
+    return follow(state, arguments.filename, Caps(arguments.max_extractions, arguments.max_extractions_per_host))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from gitmart.local.get import kind_of
+    from gitmart.local.requests import run_now
+
+    return run_now(State.at(arguments.state), kind_of(arguments.kind), arguments.name)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

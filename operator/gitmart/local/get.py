@@ -41,7 +41,7 @@ def get(state: State, kind: type[AnyResource], name: str | None, form: str) -> E
     state.require()
     found: Sequence[AnyResource] = Objects(state.folder("objects")).all(kind)
     if name is not None:
-        found = _named(found, kind, name)
+        found = named(found, kind, name)
     documents = [resource.to_dict() for resource in found]
     if form in ("json", "yaml"):
         sys.stdout.write(_document(documents, form, single=name is not None))
@@ -61,12 +61,13 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
 
 
-def _named(found: Sequence[AnyResource], kind: type[AnyResource], name: str) -> list[AnyResource]:
-    named = [resource for resource in found if resource.metadata.name == name]
-    if not named:
+def named(found: Sequence[AnyResource], kind: type[AnyResource], name: str) -> list[AnyResource]:
+    """Return the resources of a name, one per namespace. Raise UnknownNameError."""
+    chosen = [resource for resource in found if resource.metadata.name == name]
+    if not chosen:
         names = ", ".join(resource.metadata.name for resource in found) or "none"
         raise UnknownNameError(f"there is no {kind.__name__} named {name!r}; there are: {names}")
-    return named
+    return chosen
 
 
 def _document(documents: list[dict[str, Any]], form: str, *, single: bool) -> str:

@@ -51,13 +51,7 @@ class Jobs:
         name = repository.metadata.name
         clone = self.state.folder("work") / f"clone-{name}"
         clone.mkdir(mode=0o700, exist_ok=True)
-        # Whoever runs this on a machine of theirs may name hosts of their own network, and folders.
-        words = [
-            "extract", "--url", str(spec.url), "--allow-file-urls", "--allow-private-addresses", "--work-dir", str(clone),
-            "--workers", str(_usable_cores(spec.resources)),
-            *(f"--include-branch={glob}" for glob in spec.branches.include),
-            *(f"--exclude-branch={glob}" for glob in spec.branches.exclude),
-        ]  # fmt: skip
+        words = extraction_words(repository, clone)
         try:
             return self._limited(f"repository-{name}", words, "gitmart_extract", spec.resources, spec.timeout)
         finally:
@@ -69,16 +63,11 @@ class Jobs:
         name = schedule.metadata.name
         work = self.state.folder("work") / f"dbt-{name}"
         work.mkdir(mode=0o700, exist_ok=True)
-        words = [
-            "transform", "--threads", str(spec.threads), "--lock-timeout", format_duration(spec.lock_timeout),
-            "--work-dir", str(work),
-            *(f"--select={selector}" for selector in spec.select),
-            *(f"--exclude={selector}" for selector in spec.exclude),
-        ]  # fmt: skip
+        words = transformation_words(schedule, work)
         return self._limited(f"dbtschedule-{name}", words, "gitmart_transform", spec.resources, spec.timeout)
 
     def _limited(self, name: str, words: list[str], role: str, resources: ComputeResources, timeout: timedelta) -> Run:
-        group = self._group(name, resources)
+        group = self.group(name, resources)
         try:
             return self._run(
                 [*words, "--timeout", format_duration(timeout)],
@@ -92,7 +81,8 @@ class Jobs:
             if group is not None:
                 group.remove()
 
-    def _group(self, name: str, resources: ComputeResources) -> Group | None:
+    def group(self, name: str, resources: ComputeResources) -> Group | None:
+        """Return a control group with the limits; None, and that is said once, where none can be made."""
         if self._refusal is not None:
             return None
         limits = resources.limits
@@ -130,6 +120,36 @@ class Jobs:
 
     def _log(self, name: str) -> Path:
         return self.state.folder("logs") / f"{name}.log"
+
+
+def extraction_words(repository: Repository, clone: Path) -> list[str]:
+    """Return the command of an extraction, but for its timeout."""
+    return [
+        "extract", *remote_words(repository), "--work-dir", str(clone),
+        "--workers", str(_usable_cores(repository.spec.resources)),
+    ]  # fmt: skip
+
+
+def remote_words(repository: Repository) -> list[str]:
+    """Return the options that say which repository and branches are meant."""
+    spec = repository.spec
+    # Whoever runs this on a machine of theirs may name hosts of their own network, and folders.
+    return [
+        "--url", str(spec.url), "--allow-file-urls", "--allow-private-addresses",
+        *(f"--include-branch={glob}" for glob in spec.branches.include),
+        *(f"--exclude-branch={glob}" for glob in spec.branches.exclude),
+    ]  # fmt: skip
+
+
+def transformation_words(schedule: DbtSchedule, work: Path) -> list[str]:
+    """Return the command of a dbt run, but for its timeout."""
+    spec = schedule.spec
+    return [
+        "transform", "--threads", str(spec.threads), "--lock-timeout", format_duration(spec.lock_timeout),
+        "--work-dir", str(work),
+        *(f"--select={selector}" for selector in spec.select),
+        *(f"--exclude={selector}" for selector in spec.exclude),
+    ]  # fmt: skip
 
 
 def _live() -> bool:

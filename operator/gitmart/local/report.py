@@ -65,4 +65,5 @@ def transformation_ending(run: Run, schedule: DbtSchedule) -> Ending:
 
 
 def _seconds(run: Run) -> str:
-    return f"{run.duration.total_seconds():.1f} s"
+    seconds = run.duration.total_seconds()
+    return f"{seconds:.0f} s" if seconds.is_integer() else f"{seconds:.1f} s"  # a follower's clock has whole seconds

@@ -13,7 +13,7 @@ def url(state: State, role: str) -> Exit:
     """Print the connection URL of a role; its password is in it. Raise LocalError."""
     state.require()
     if not state.server.running():
-        raise ServerError("the server is down: start it with `gitmart local up --once`")
+        raise ServerError("the server is down: start it with `gitmart local up`")
     sys.stdout.write(f"{state.server.url(role)}\n")
     return Exit.ALL_WELL
 

@@ -9,7 +9,9 @@ The state folder: everything local mode keeps, in one place that can be moved, a
     manifests/    what `gitmart local demo` wrote
     logs/         what the workers said, one file per resource
     work/         clones and dbt's files
-    secrets/      connection URLs for the worker that runs now
+    secrets/      connection URLs for the workers that run now
+    runs/         what a follower started and how it ended; see gitmart.local.runs
+    requests/     runs that people asked for and no follower has seen yet
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from gitmart.local.postgres import EmbeddedPostgres
 
 VERSION = "1"
 VARIABLE = "GITMART_STATE"
-_FOLDERS = ("objects", "postgres", "manifests", "logs", "work", "secrets")
+_FOLDERS = ("objects", "postgres", "manifests", "logs", "work", "secrets", "runs", "requests")
 
 
 def default_folder(environment: Mapping[str, str]) -> Path:
@@ -85,7 +87,7 @@ class State:
     def require(self) -> None:
         """Raise StateError unless the folder was used before."""
         if not self.exists():
-            raise StateError(f"{self.path} holds no gitmart state: start with `gitmart local up --once -f FILE`")
+            raise StateError(f"{self.path} holds no gitmart state: start with `gitmart local up -f FILE`")
         self._check_version()
 
     def _check_version(self) -> None:

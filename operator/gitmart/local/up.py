@@ -1,4 +1,8 @@
-"""`gitmart local up --once`: every Repository extracted, every DbtSchedule run, and what came of it told."""
+"""
+`gitmart local up`: schedules followed, or with `--once` every Repository extracted and every DbtSchedule run once.
+
+Both begin alike: the manifests are read, the server is started, its tables are made.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +15,24 @@ from pathlib import Path
 from typing import cast
 
 from gitmart.controller import dbtschedule, repository
+from gitmart.controller.admission import Caps
 from gitmart.controller.conditions import READY
 from gitmart.local.exits import Exit, LocalError, ServerError
+from gitmart.local.follower import Follower, clock
 from gitmart.local.jobs import Jobs
 from gitmart.local.objects import Objects, ResourceT
 from gitmart.local.postgres import PostgresError
+from gitmart.local.processes import Launcher
 from gitmart.local.report import Ending, extraction_ending, say, tell, transformation_ending
+from gitmart.local.runs import Runs
 from gitmart.local.state import State
+from gitmart.local.wakeups import Wakeups
 from gitmart.local.workers import Cancelled
 from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
 from gitmart.resources.manifests import AnyResource, ManifestError, load_manifests
 from gitmart.resources.repository import Repository, RepositoryStatus
 
+LOOK_SECONDS = 1.0  # between two looks at requests and deadlines; the end of a child wakes us at once
 SCHEDULE_MESSAGE = "run once by each `gitmart local up --once`"
 
 
@@ -32,11 +42,57 @@ def up_once(state: State, files: Sequence[str]) -> Exit:
 
     Without files, what the state folder knows is run again. Raise LocalError when nothing could be run.
     """
+    with interruptible(), _begun(state, files) as beginning:
+        return Visit(beginning.objects, beginning.jobs).all(beginning.resources)
+
+
+def follow(state: State, files: Sequence[str], caps: Caps) -> Exit:
+    """
+    Load the manifests, start the server, and run what is due whenever it is, until somebody stops us.
+
+    Without files, what the state folder knows is followed. Raise LocalError when nothing can be.
+    """
+    with interruptible(), _begun(state, files) as beginning, Wakeups() as wakeups:
+        launcher = Launcher(beginning.jobs, Runs(state.folder("runs")))
+        follower = Follower(beginning.objects, launcher, beginning.resources, caps)
+        say(f"following {len(beginning.resources)} resources; Ctrl-C stops")
+        try:
+            follower.resume()
+            while not wakeups.stops:
+                until = follower.step()
+                wakeups.wait(min((until - clock()).total_seconds(), LOOK_SECONDS))
+            say("stopping")
+        except PostgresError as error:
+            raise ServerError(str(error)) from None
+        finally:
+            follower.stop(lambda: _must_hurry(wakeups))
+    say("stopped: what was running goes on with the next `gitmart local up`; the server still runs")
+    return Exit.ALL_WELL
+
+
+def _must_hurry(wakeups: Wakeups) -> bool:
+    """Wait for a moment; return whether we were asked to stop a second time."""
+    wakeups.wait(1)
+    return wakeups.stops > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What both ways of `up` begin with; `resources` are those that it is about."""
+
+    objects: Objects
+    jobs: Jobs
+    resources: list[AnyResource]
+
+
+@contextmanager
+def _begun(state: State, files: Sequence[str]) -> Iterator[Beginning]:
+    """Hold the state's lock with everything ready. Raise LocalError."""
     wanted = _wanted(files)
     if not files:
         state.require()
     state.prepare()
-    with interruptible(), state.locked("gitmart local up") as lock:
+    with state.locked("gitmart local up") as lock:
         objects = Objects(state.folder("objects"))
         _correct(objects)
         now = datetime.now(UTC)
@@ -49,7 +105,7 @@ def up_once(state: State, files: Sequence[str]) -> Exit:
         jobs = Jobs(state, lock)
         jobs.clear()
         jobs.migrate()
-        return Visit(objects, jobs).all(resources)
+        yield Beginning(objects, jobs, resources)
 
 
 @contextmanager

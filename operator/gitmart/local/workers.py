@@ -43,24 +43,26 @@ class Worker:
     A worker command and what surrounds it.
 
     `result_file` is None for a command that leaves no result. `log` takes its stderr; None leaves the
-    terminal to it. `lock` is the descriptor of the state's lock. `grace` is in seconds, from asking to killing.
+    terminal to it. `output` takes its stdout. `lock` is the descriptor of the state's lock. `grace` is in seconds,
+    from asking to killing. `url_file` is None for a command that needs no warehouse.
     """
 
     words: Sequence[str]
-    url_file: Path
+    url_file: Path | None
     result_file: Path | None
     log: Path | None
     lock: int
     group: Group | None = None
     deadline: timedelta | None = None
     grace: float = TERMINATION_GRACE
+    output: Path | None = None
 
     def run(self) -> Run:
         """Run it to its end and return what was seen. Raise Cancelled on KeyboardInterrupt, once it has stopped."""
         if self.result_file:
             self.result_file.unlink(missing_ok=True)
         started = datetime.now(UTC)
-        process = self._start()
+        process = self.start()
         try:
             overdue = self._wait(process)
         except KeyboardInterrupt:
@@ -68,7 +70,7 @@ class Worker:
             raise Cancelled(self._seen(process, started, overdue=False)) from None
         finally:
             if process.poll() is None:
-                _kill(process)
+                kill(process)
         return self._seen(process, started, overdue=overdue)
 
     @property
@@ -78,13 +80,14 @@ class Worker:
         told = ["--result-file", str(self.result_file)] if self.result_file else []
         return [sys.executable, "-P", "-m", "gitmart", *self.words, *told]
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        with open(self.log or os.devnull, "ab") as log:
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it. Whoever does not call `run` waits for it and keeps its deadline."""
+        with open(self.log or os.devnull, "ab") as log, open(self.output or os.devnull, "wb") as output:
             return subprocess.Popen(
                 self.command,
                 env=worker_environment(os.environ, self.url_file),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=output,
                 stderr=log if self.log else None,
                 start_new_session=True,  # Ctrl-C reaches us alone, and we stop it
                 pass_fds=[self.lock],
@@ -109,18 +112,23 @@ class Worker:
         return Run(
             started_at=started,
             finished_at=datetime.now(UTC),
-            exit_code=process.returncode if process.returncode >= 0 else 128 - process.returncode,
+            exit_code=exit_code(process.returncode),
             result=read_result(text),
             deadline_exceeded=overdue,
             out_of_memory=self.group is not None and self.group.ran_out_of_memory(),
         )
 
 
-def worker_environment(environment: Mapping[str, str], url_file: Path) -> dict[str, str]:
+def exit_code(returncode: int) -> int:
+    """Return Popen's code as shells and container runtimes tell it: 128 + N for signal N."""
+    return returncode if returncode >= 0 else 128 - returncode
+
+
+def worker_environment(environment: Mapping[str, str], url_file: Path | None) -> dict[str, str]:
     """Return the environment of a worker: ours, without what would lead it to another database."""
     foreign = ("PG", "GITMART_WAREHOUSE_URL")
     kept = {name: value for name, value in environment.items() if not name.startswith(foreign)}
-    return {**kept, "GITMART_WAREHOUSE_URL_FILE": str(url_file)}
+    return {**kept, "GITMART_WAREHOUSE_URL_FILE": str(url_file)} if url_file else kept
 
 
 def _stop(process: subprocess.Popen[bytes], grace: float) -> None:
@@ -129,10 +137,11 @@ def _stop(process: subprocess.Popen[bytes], grace: float) -> None:
     try:
         process.wait(grace)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        _kill(process)
+        kill(process)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and all of its group, and wait for it."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)  # it leads a group of its own, with its git processes
     process.wait()

@@ -1,0 +1,380 @@
+"""
+Following schedules: what the operator does, with processes in the place of Jobs.
+
+A step looks at everything that is followed, calls the operator's decisions (gitmart.controller) and carries them
+out. Nothing is known but by the files of the state folder and the processes of the moment, so a follower may be
+killed at any time, and the next one goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from gitmart.contract.outcomes import Outcome
+from gitmart.contract.result import read_result
+from gitmart.controller import cron, dbtschedule, extraction, repository, transformation
+from gitmart.controller.admission import Caps, Waiting, admitted, full
+from gitmart.controller.observed import JobSeen
+from gitmart.controller.runs import Run
+from gitmart.local.events import Events
+from gitmart.local.objects import Objects, ResourceT
+from gitmart.local.processes import Launcher, Process
+from gitmart.local.requests import waiting
+from gitmart.local.runs import End, Key, Record, Runs, ended, key_of, left_behind
+from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
+from gitmart.resources.labels import REQUESTED_AT
+from gitmart.resources.manifests import AnyResource
+from gitmart.resources.repository import Repository, RepositoryStatus
+
+RESYNC = timedelta(minutes=10)
+CHECKS = 4  # at a time
+KEPT_MESSAGE = "`gitmart local up` keeps the schedule"
+
+_SECOND = timedelta(seconds=1)  # what clocks of resources tell apart
+# A Job's own: https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy
+_FIRST_AGAIN, _LAST_AGAIN = timedelta(seconds=10), timedelta(minutes=6)
+# What a Job of the operator's repeats by itself, `spec.retries` times.
+_REPEATED = {outcome.exit_code for outcome in Outcome if outcome.retryable and outcome is not Outcome.TIMEOUT}
+
+
+def clock() -> datetime:
+    """Return the time in whole seconds, as Kubernetes tells it."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(slots=True)
+class Look:
+    """A look at a git host for a slot; `run` once it has ended."""
+
+    slot: str
+    process: Process
+    started: datetime
+    run: Run | None = None
+
+
+class Follower:
+    """
+    Follows resources. Whoever has one holds the state's lock.
+
+    `now` tells the time in whole seconds; steps must be made whenever a child ends, and else every second or so.
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        launcher: Launcher,
+        followed: Iterable[AnyResource],
+        caps: Caps,
+        now: Callable[[], datetime] = clock,
+    ) -> None:
+        self._objects = objects
+        self._launcher = launcher
+        self._runs: Runs = launcher.runs
+        self._caps = caps
+        self._now = now
+        everything: list[AnyResource] = [*objects.all(Repository), *objects.all(DbtSchedule)]
+        self._known: dict[Key, AnyResource] = {key_of(each): each for each in everything}
+        self._followed = [key_of(each) for each in followed]
+        self._processes: dict[str, Process] = {}  # of runs, by name of the Job
+        self._leaving: list[Process] = []  # asked to end, and of no interest any more
+        self._looks: dict[Key, Look] = {}
+        self._events = Events()
+        self._next = datetime.min.replace(tzinfo=UTC)
+        self._policy = extraction.Policy(resync=RESYNC)
+
+    @property
+    def processes(self) -> list[Process]:
+        """All that run now."""
+        looks = [look.process for look in self._looks.values() if look.run is None]
+        return [*self._processes.values(), *looks, *self._leaving]
+
+    def resume(self) -> None:
+        """
+        Go on where an earlier follower ended, however it did.
+
+        Runs that were cut off begin anew under the same name, as the pods of a Job do. Those that had ended
+        meanwhile are told by the next step.
+        """
+        now = self._now()
+        self._runs.tidy()
+        for record in left_behind(self._runs, self._runs.active(), now):
+            self._runs.save(record)
+        for record in self._runs.all():
+            resource = self._known.get(record.key)
+            if resource is None or resource.metadata.uid != record.owner:
+                self._runs.delete(record)
+            elif record.active and record.key in self._followed:
+                if resource.spec.suspend or self._older(resource) is not None:
+                    self._runs.delete(record)
+                else:
+                    generation = resource.metadata.generation
+                    self._launch(replace(record, created_at=now, generation=generation, again_at=None), resource)
+
+    def step(self) -> datetime:
+        """Do what is to be done now. Return when something is due should nothing happen before."""
+        now = self._now()
+        happened = self._collect(now)
+        happened |= self._take_requests()
+        if happened or now >= self._next:
+            self._next = self._visit(now)
+        return self._next
+
+    def stop(self, wait: Callable[[], bool]) -> None:
+        """
+        End all processes; what they were at goes on when somebody follows again.
+
+        `wait` waits for a moment, and returns whether there is no more time to wait.
+        """
+        everything = self.processes
+        for process in everything:
+            process.stop()
+        while everything := [process for process in everything if not process.has_ended()]:
+            if wait():
+                for process in everything:
+                    process.kill()
+        for record in left_behind(self._runs, self._runs.active(), self._now()):
+            self._runs.save(record)
+        for resource in self._of(Repository):
+            if resource.status.state == "in_progress":
+                self._save(resource, resource.status.model_copy(update={"state": "pending"}))
+        for schedule in self._of(DbtSchedule):
+            self._save(schedule, schedule.status.model_copy(update={"active": []}))
+        self._processes.clear()
+        self._looks.clear()
+        self._leaving.clear()
+
+    def _collect(self, now: datetime) -> bool:
+        """Take note of the processes that have ended; return whether any has."""
+        happened = False
+        for job, process in list(self._processes.items()):
+            if process.has_ended():
+                del self._processes[job]
+                self._end_of_run(job, process, now)
+                happened = True
+        for look in self._looks.values():
+            if look.run is None and look.process.has_ended():
+                look.run = _seen(look, now)
+                happened = True
+        self._leaving = [process for process in self._leaving if not process.has_ended()]
+        return happened
+
+    def _end_of_run(self, job: str, process: Process, now: datetime) -> None:
+        record = self._runs.get(job)
+        if record is None:
+            return
+        code, told = process.exit_code, self._runs.result(record)
+        repeatable = code in _REPEATED and not process.overdue
+        if repeatable and record.failures < (resource := self._known[record.key]).spec.retries:
+            wait = min(_FIRST_AGAIN * (1 << min(record.failures, 10)), _LAST_AGAIN)
+            record = replace(record, failures=record.failures + 1, again_at=now + wait)
+            self._events.again(resource, read_result(told), now + wait)
+        else:
+            record = ended(record, End(now, code, told, process.overdue, process.out_of_memory))
+        self._runs.save(record)
+
+    def _take_requests(self) -> bool:
+        """Put what people ask for into the objects; return whether anybody did."""
+        happened = False
+        for request in waiting(self._launcher.jobs.state.folder("requests")):
+            resource = self._known.get(request.key)
+            if resource is not None and request.key not in self._followed:
+                continue  # for whoever follows it
+            if resource is not None:
+                annotations = {**resource.metadata.annotations, REQUESTED_AT: request.token}
+                metadata = resource.metadata.model_copy(update={"annotations": annotations})
+                self._store(resource.model_copy(update={"metadata": metadata}))
+                happened = True
+            request.path.unlink(missing_ok=True)
+        return happened
+
+    def _visit(self, now: datetime) -> datetime:
+        """Visit everything. Repositories come first: dbt may have to run after what they have brought."""
+        for record in self._runs.active():
+            if record.again_at is not None and record.again_at <= now:
+                self._launch(replace(record, again_at=None), self._known[record.key])
+        times = [now + RESYNC, *self._visit_repositories(now)]
+        times += [self._visit_schedule(schedule, now) for schedule in self._of(DbtSchedule)]
+        return min([*times, *(record.again_at for record in self._runs.active() if record.again_at is not None)])
+
+    def _visit_repositories(self, now: datetime) -> list[datetime]:
+        """Decide for each Repository, then let those start for whom there is a place."""
+        starting: list[tuple[Repository, extraction.Decision]] = []
+        decisions = []
+        for known in self._of(Repository):
+            decision = self._decided(known, now)
+            decisions.append(decision)
+            if decision.start is None:
+                self._written(known, decision.status, decision.runs)
+            else:
+                starting.append((known, decision))
+        self._admit(starting, now)
+        return [decision.revisit for decision in decisions]
+
+    def _decided(self, known: Repository, now: datetime) -> extraction.Decision:
+        key = key_of(known)
+        look = self._looks.get(key)
+        check = extraction.Check(look.slot, look.run) if look is not None and look.run is not None else None
+        children = [record.child() for record in self._runs.of(key)]
+        seen = extraction.Seen(children, self._older(known), check)
+        decision = extraction.decide(known, seen, now, self._policy)
+        self._delete(decision.delete)
+        if check is not None and decision.start is None:
+            del self._looks[key]  # it was used: the status tells of it
+        if decision.check is not None:
+            self._look(known, decision.check.slot, now)
+        return decision
+
+    def _admit(self, starting: Sequence[tuple[Repository, extraction.Decision]], now: datetime) -> None:
+        running = {
+            extraction.key_of(each): each.spec.url.host
+            for each in self._of(Repository)
+            if any(record.active for record in self._runs.of(key_of(each)))
+        }
+        line = [
+            Waiting(extraction.key_of(known), known.spec.url.host, (decision.start and decision.start.at) or now)
+            for known, decision in starting
+        ]
+        chosen = {each.key: each.host for each in admitted(line, running, self._caps)}
+        for known, decision in starting:
+            if (start := decision.start) is None:
+                continue
+            if extraction.key_of(known) in chosen:
+                job = extraction.job_of(known, start.slot)
+                self._launch(_record(known, job, start.slot, start.token, now, known.spec.url.host), known)
+                self._looks.pop(key_of(known), None)
+                status = decision.status
+            else:
+                verdict = full(known.spec.url.host, running | chosen, self._caps)
+                idle = decision.idle or decision.status
+                status = repository.queued(idle, verdict, known.metadata.generation, now)
+            self._written(known, status, decision.runs)
+
+    def _visit_schedule(self, known: DbtSchedule, now: datetime) -> datetime:
+        older = cast("DbtSchedule | None", self._older(known))
+        if older is None and not known.spec.suspend:
+            self._keep_schedule(known, now)
+        children = [record.child() for record in self._runs.of(key_of(known))]
+        news = self._news(known)
+        # A run that begins in the very second of the news would not count as one after it.
+        seen = transformation.Seen(children, older=older, news=[time for time in news if time < now])
+        decision = transformation.decide(known, seen, now, RESYNC)
+        self._delete(decision.delete)
+        if (start := decision.start) is not None:
+            job = transformation.job_of(known, start.slot)
+            self._launch(_record(known, job, start.slot, start.token, now), known)
+        status = decision.status
+        if decision.cron_job is False:
+            status = dbtschedule.accepted(known.model_copy(update={"status": status}), KEPT_MESSAGE, now)
+        self._written(known, status, decision.runs)
+        return min(decision.revisit, now + _SECOND) if now in news else decision.revisit
+
+    def _keep_schedule(self, known: DbtSchedule, now: datetime) -> None:
+        """Start the run that the schedule asks for, as the CronJob controller does."""
+        key, uid = key_of(known), known.metadata.uid or ""
+        running = [record for record in self._runs.of(key) if record.active and record.by_cron]
+        last = self._runs.last_schedule_time(key, uid)
+        if (fire := cron.fire(known, last, running=bool(running), now=now)) is None:
+            return
+        if fire.replaces:
+            self._delete(record.child().job for record in running)
+        job = transformation.job_of(known, fire.slot)
+        if self._runs.get(job) is None:  # else we were killed before its time was written
+            self._launch(_record(known, job, fire.slot, None, now), known)
+        self._runs.save_schedule_time(key, uid, fire.at)
+
+    def _news(self, known: DbtSchedule) -> list[datetime]:
+        """Return when each Repository that the schedule waits for last brought something new."""
+        if (after := known.spec.after_extraction) is None:
+            return []
+        return [
+            each.status.last_change_time
+            for each in self._known.values()
+            if isinstance(each, Repository)
+            and each.status.last_change_time is not None
+            and each.metadata.namespace == known.metadata.namespace
+            and after.selector.match_labels.items() <= each.metadata.labels.items()
+        ]
+
+    def _look(self, known: Repository, slot: str, now: datetime) -> None:
+        """Look at the git host, unless that goes on, or too many do: then the end of one of them brings us back."""
+        key = key_of(known)
+        if (before := self._looks.get(key)) is not None:
+            if before.slot == slot and before.run is None:
+                return
+            if before.run is None:
+                before.process.stop()
+                self._leaving.append(before.process)
+            del self._looks[key]
+        if sum(look.run is None for look in self._looks.values()) < CHECKS:
+            self._looks[key] = Look(slot, self._launcher.check(known), now)
+
+    def _launch(self, record: Record, resource: AnyResource) -> None:
+        self._runs.save(record)
+        process = (
+            self._launcher.extraction(record, resource)
+            if isinstance(resource, Repository)
+            else self._launcher.transformation(record, resource)
+        )
+        self._processes[record.job] = process
+        self._events.started(resource, self._runs.path(record, "log"))
+
+    def _delete(self, jobs: Iterable[JobSeen]) -> None:
+        for job in jobs:
+            if (process := self._processes.pop(job.name, None)) is not None:
+                process.stop()
+                self._leaving.append(process)
+            if (record := self._runs.get(job.name)) is not None:
+                self._runs.delete(record)
+
+    def _older(self, resource: ResourceT) -> ResourceT | None:
+        """Return the resource that has the address or the target, None when it is this one."""
+        working: AnyResource
+        if isinstance(resource, Repository):
+            working = repository.working_of(self._all(Repository))[repository.identity_of(resource)]
+        else:
+            working = dbtschedule.working_of(self._all(DbtSchedule))[dbtschedule.target_of(resource)]
+        return None if working.metadata.uid == resource.metadata.uid else cast(ResourceT, working)
+
+    def _all(self, kind: type[ResourceT]) -> list[ResourceT]:
+        return [each for each in self._known.values() if isinstance(each, kind)]
+
+    def _of(self, kind: type[ResourceT]) -> list[ResourceT]:
+        """Return what is followed of a kind."""
+        found = (self._known[key] for key in self._followed)
+        return [each for each in found if isinstance(each, kind)]
+
+    def _written(
+        self, known: AnyResource, status: RepositoryStatus | DbtScheduleStatus, runs: Sequence[Run] = ()
+    ) -> None:
+        updated = self._save(known, status)
+        self._events.visited(updated, runs)
+
+    def _save(self, known: AnyResource, status: RepositoryStatus | DbtScheduleStatus) -> AnyResource:
+        """Write the status if it differs."""
+        if status == known.status:
+            return known
+        updated = known.model_copy(update={"status": status})
+        self._store(updated)
+        return updated
+
+    def _store(self, resource: AnyResource) -> None:
+        self._objects.save(resource)
+        self._known[key_of(resource)] = resource
+
+
+def _record(resource: AnyResource, job: str, slot: str, token: str | None, now: datetime, host: str = "") -> Record:
+    return Record(
+        job=job, kind=resource.kind, namespace=resource.metadata.namespace, resource=resource.metadata.name,
+        owner=resource.metadata.uid or "", slot=slot, token=token, generation=resource.metadata.generation, host=host,
+        created_at=now,
+    )  # fmt: skip
+
+
+def _seen(look: Look, now: datetime) -> Run:
+    """Return how a look went. One that says nothing says nothing of the host: an extraction follows."""
+    path = look.process.worker.output
+    told = path.read_text(encoding="utf-8", errors="replace") if path is not None and path.exists() else ""
+    return Run(min(look.started, now), now, look.process.exit_code, read_result(told))
