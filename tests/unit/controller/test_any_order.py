@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from .orders import EVENTS, play
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(sorted(EVENTS)), st.integers(0, 10)), max_size=40))
 def test_all_orders_of_events_end_alike(events: list[tuple[str, int]]) -> None:
     play(events)
