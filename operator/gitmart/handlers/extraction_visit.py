@@ -24,6 +24,9 @@ from gitmart.handlers.visit import (
     document_of,
     look_again,
     make_job,
+    older_of,
+    read_resource,
+    read_status,
     settled,
     tell_changes,
     write_status,
@@ -49,17 +52,17 @@ class ExtractionVisits:
 
     async def __call__(self, key: Key) -> float | None:
         """Bring one Repository a step closer. Return after how many seconds to come again, None once it is gone."""
-        if not await settled(self._at, key):
-            return WAIT_FOR_WATCH
         stored = self._at.indexes.resource(key)
         if stored is None:
             await self._forget(key)
             return None
+        if not await settled(self._at, key):
+            return WAIT_FOR_WATCH
         document = document_of(stored)
         if document["metadata"].get("deletionTimestamp"):
             return self._policy.resync.total_seconds()  # its Jobs go with it
         try:
-            repository = Repository.parse(document)
+            repository = read_resource(Repository, document)
         except ValidationError as error:
             return await self._invalid(key, stored, document, error)
         return await self._visit(key, stored, document, repository)
@@ -75,7 +78,9 @@ class ExtractionVisits:
             self._places.leave((key.namespace, key.name))
         children = await children_of(self._at, key, repository, (past.job for past in repository.status.history))
         now = self._at.now()
-        seen = Seen(children, self._older(key, document), self._looked(key))
+        address = address_of(document)
+        older = older_of(self._at, key, address, Repository) if address is not None else None
+        seen = Seen(children, older, self._looked(key))
         decision = decide(repository, seen, now, self._policy)
         await delete_jobs(self._at, key, decision.delete)
         status = await self._carried_out(key, repository, decision)
@@ -122,15 +127,6 @@ class ExtractionVisits:
     def _has_job(self, key: Key) -> bool:
         return any(job.active for job in self._at.indexes.jobs_of(key))
 
-    def _older(self, key: Key, document: dict[str, Any]) -> Repository | None:
-        """Return the Repository that has the address, None when it is this one."""
-        address = address_of(document)
-        claim = self._at.indexes.oldest(REPOSITORY, address) if address is not None else None
-        if claim is None or (claim.namespace, claim.name) == (key.namespace, key.name):
-            return None
-        stored = self._at.indexes.resource(Key(REPOSITORY, claim.namespace, claim.name))
-        return Repository.parse(document_of(stored)) if stored is not None else None
-
     def _begin_look(self, key: Key, repository: Repository, due: Due) -> None:
         if (known := self._looks.get(key)) is not None:
             if known[0] == due.slot and not known[1].done():
@@ -157,7 +153,7 @@ class ExtractionVisits:
 
     async def _invalid(self, key: Key, stored: Stored, document: dict[str, Any], error: ValidationError) -> float:
         """Say in the status what is wrong with a spec that the schema lets pass."""
-        known = RepositoryStatus.model_validate(document.get("status", {}))
+        known = read_status(RepositoryStatus, document)
         generation = document["metadata"]["generation"]
         status = statuses.invalid(known, mistakes_of(error, Repository), generation, self._at.now())
         await write_status(self._at, KIND, key, stored, document.get("status", {}), status)

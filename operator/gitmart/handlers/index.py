@@ -196,10 +196,6 @@ class Indexes:
         """Return the CronJob of a DbtSchedule, None when none with our label is there."""
         return next((each for each in _all(self.cronjobs, key) if each.name == key.name), None)
 
-    def oldest(self, kind: str, claimed: tuple[str, ...]) -> Claim | None:
-        """Return who has an address or a target."""
-        return min(self.claims(kind, claimed), default=None)
-
     def claims(self, kind: str, claimed: tuple[str, ...]) -> Iterator[Claim]:
         """Yield all that want an address or a target."""
         index = self.repositories if kind == REPOSITORY else self.dbtschedules

@@ -17,7 +17,7 @@ from gitmart.handlers.awaited import at_least
 from gitmart.handlers.cluster import CRON_JOB
 from gitmart.handlers.cluster import DBT_SCHEDULE as KIND
 from gitmart.handlers.errors import NotFoundError
-from gitmart.handlers.index import DBTSCHEDULE, Key, Stored, target_of
+from gitmart.handlers.index import Key, Stored, target_of
 from gitmart.handlers.visit import (
     Refused,
     Surroundings,
@@ -27,6 +27,9 @@ from gitmart.handlers.visit import (
     document_of,
     look_again,
     make_job,
+    older_of,
+    read_resource,
+    read_status,
     settled,
     tell_changes,
     write_status,
@@ -49,19 +52,19 @@ class TransformationVisits:
 
     async def __call__(self, key: Key) -> float | None:
         """Bring one DbtSchedule a step closer. Return after how many seconds to come again, None once it is gone."""
-        if not await settled(self._at, key):
-            return WAIT_FOR_WATCH
         stored = self._at.indexes.resource(key)
         if stored is None:
             self._applied.pop(key, None)
             self._at.awaited.forget(key)
             self._at.meter.gone(*key)
             return None
+        if not await settled(self._at, key):
+            return WAIT_FOR_WATCH
         document = document_of(stored)
         if document["metadata"].get("deletionTimestamp"):
             return self._resync.total_seconds()  # its children go with it
         try:
-            schedule = DbtSchedule.parse(document)
+            schedule = read_resource(DbtSchedule, document)
         except ValidationError as error:
             return await self._invalid(key, stored, document, error)
         return await self._visit(key, stored, document, schedule)
@@ -73,7 +76,7 @@ class TransformationVisits:
         seen = Seen(
             children=children,
             cron_job=self._at.indexes.cron_job_of(key),
-            older=self._older(key, document),
+            older=older_of(self._at, key, target_of(document), DbtSchedule),
             news=self._at.indexes.news(key.namespace, after.selector.match_labels) if after else (),
         )
         decision = decide(schedule, seen, now, self._resync)
@@ -139,17 +142,9 @@ class TransformationVisits:
         self._at.awaited.add(key, seen)
         return True
 
-    def _older(self, key: Key, document: dict[str, Any]) -> DbtSchedule | None:
-        """Return the DbtSchedule that has the target, None when it is this one."""
-        claim = self._at.indexes.oldest(DBTSCHEDULE, target_of(document))
-        if claim is None or (claim.namespace, claim.name) == (key.namespace, key.name):
-            return None
-        stored = self._at.indexes.resource(Key(DBTSCHEDULE, claim.namespace, claim.name))
-        return DbtSchedule.parse(document_of(stored)) if stored is not None else None
-
     async def _invalid(self, key: Key, stored: Stored, document: dict[str, Any], error: ValidationError) -> float:
         """Say in the status what is wrong with a spec that the schema lets pass."""
-        known = DbtScheduleStatus.model_validate(document.get("status", {}))
+        known = read_status(DbtScheduleStatus, document)
         generation = document["metadata"]["generation"]
         status = statuses.invalid(known, mistakes_of(error, DbtSchedule), generation, self._at.now())
         await write_status(self._at, KIND, key, stored, document.get("status", {}), status)

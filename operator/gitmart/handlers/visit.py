@@ -11,9 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
 
 from gitmart.controller.children import Child
 from gitmart.controller.conditions import (
@@ -39,6 +42,9 @@ UNSEEN_LIMIT = 30.0  # seconds after which a write that the watch has not shown 
 STARTING_LOOK = 15.0  # seconds
 FOREIGN_JOB = "ForeignJob"
 FORBIDDEN = "Forbidden"
+
+ResourceT = TypeVar("ResourceT", bound=Resource)
+StatusT = TypeVar("StatusT", bound=Status)
 
 
 class Notify(Protocol):
@@ -104,22 +110,23 @@ async def _give_up_on_gone(at: Surroundings, key: Key) -> None:
 
 async def children_of(at: Surroundings, key: Key, resource: Resource, told: Iterable[str | None]) -> list[Child]:
     """
-    Return the Jobs made for a resource with their pods. One whose owner reference is lost gets it back.
+    Return the Jobs with the resource's label and their pods. One whose owner reference is lost gets it back.
 
     An end that was not told yet is confirmed first: the Job is read anew, since it may have been deleted after it
-    was told, and its pods too if their ends are not seen.
+    was told, and its pods too if their ends are not seen. Jobs of an object that had the name before are among them.
     """
     known = set(told)
-    # Those of an object that had the name before are not ours, and go with it.
-    jobs = [job for job in at.indexes.jobs_of(key) if job.claimed_by == resource.metadata.uid]
-    for job in jobs:
-        if job.owner is None and not job.deleting:
-            await _adopt(at, key, resource, job)
-    found = [Child(job, at.indexes.pods_of(key.namespace, job.name)) for job in jobs]
-    confirmed = [
-        child if child.job.active or child.job.name in known else await _confirmed(at, key, child) for child in found
-    ]
-    return [await _explained(at, key, child) for child in confirmed if child is not None]
+    found: list[Child] = []
+    for job in at.indexes.jobs_of(key):
+        child: Child | None = Child(job, at.indexes.pods_of(key.namespace, job.name))
+        if child is not None and job.claimed_by == resource.metadata.uid:
+            if job.owner is None and not job.deleting:
+                await _adopt(at, key, resource, job)
+            unsure = not job.active and job.name not in known
+            child = await _confirmed(at, key, child) if unsure else await _explained(at, key, child)
+        if child is not None:
+            found.append(child)
+    return found
 
 
 async def _adopt(at: Surroundings, key: Key, resource: Resource, job: JobSeen) -> None:
@@ -162,6 +169,18 @@ async def _warnings(at: Surroundings, key: Key, uid: str) -> list[WarningSeen]:
         for event in events
         if (when := event.get("lastTimestamp") or event.get("eventTime"))
     ]
+
+
+def older_of(at: Surroundings, key: Key, claimed: tuple[str, ...], model: type[ResourceT]) -> ResourceT | None:
+    """Return the object that has the address or target, None when it is the key's own. One that is invalid has none."""
+    for claim in sorted(at.indexes.claims(key.kind, claimed)):
+        if (claim.namespace, claim.name) == (key.namespace, key.name):
+            return None
+        stored = at.indexes.resource(Key(key.kind, claim.namespace, claim.name))
+        with suppress(ValidationError):
+            if stored is not None:
+                return read_resource(model, document_of(stored))
+    return None
 
 
 def look_again(children: Sequence[Child], seconds: float) -> float:
@@ -252,6 +271,26 @@ def tell_changes(at: Surroundings, resource: Resource, before: Sequence[Conditio
     if now.status == "True" and was is not None and was.status == "True":
         return  # an extraction or a check: the same to whoever waits for it
     at.notify(resource, "Normal" if now.status == "True" else "Warning", now.reason, now.message)
+
+
+def read_resource(model: type[ResourceT], document: dict[str, Any]) -> ResourceT:
+    """
+    Return the resource; one whose status cannot be read, such as for an edit by hand, begins with none.
+
+    Raises ValidationError when it is the spec that is wrong.
+    """
+    try:
+        return model.parse(document)
+    except ValidationError:
+        return model.parse({**document, "status": {}})
+
+
+def read_status(model: type[StatusT], document: dict[str, Any]) -> StatusT:
+    """Return the status alone, a fresh one if it cannot be read."""
+    try:
+        return model.model_validate(document.get("status", {}))
+    except ValidationError:
+        return model()
 
 
 def document_of(stored: Stored) -> dict[str, Any]:

@@ -52,7 +52,10 @@ class ApiServer:
         """Store an object as if somebody else had, and return it."""
         self._version += 1
         metadata = body.get("metadata", {})
-        metadata = {"name": path.rsplit("/", 1)[1], "uid": f"uid-{self._version}"} | metadata
+        metadata = {"name": path.rsplit("/", 1)[1], "uid": f"uid-{self._version}", "generation": 1} | metadata
+        metadata = {"creationTimestamp": "2026-01-01T12:00:00Z"} | metadata
+        if path in self.objects and self.objects[path].get("spec") != body.get("spec"):
+            metadata["generation"] += 1
         self.objects[path] = body | {"metadata": metadata | {"resourceVersion": str(self._version)}}
         return self.objects[path]
 

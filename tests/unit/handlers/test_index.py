@@ -109,16 +109,16 @@ def test_an_address_that_is_none_claims_nothing() -> None:
     assert not [key for key in index.index_repository(a_repository(spec={"url": "x"})) if key[0] == "claim"]  # type: ignore[index]
 
 
-def test_the_oldest_has_the_address() -> None:
+def test_of_claims_the_least_is_the_oldest() -> None:
     world = World()
     for name, created in (("young", "2026-01-02T00:00:00Z"), ("old", "2026-01-01T00:00:00Z")):
         world.see("repositories", index.index_repository(a_repository(name, created=created)), name)
     address = index.address_of(a_repository())
     assert address is not None
 
-    assert world.indexes.oldest(REPOSITORY, address) == Claim("2026-01-01T00:00:00Z", "team", "old")
+    assert min(world.indexes.claims(REPOSITORY, address)) == Claim("2026-01-01T00:00:00Z", "team", "old")
     world.lose("repositories", "old")
-    assert world.indexes.oldest(REPOSITORY, address) == Claim("2026-01-02T00:00:00Z", "team", "young")
+    assert list(world.indexes.claims(REPOSITORY, address)) == [Claim("2026-01-02T00:00:00Z", "team", "young")]
 
 
 def test_extractions_that_run_are_counted_by_their_host_until_they_end() -> None:
