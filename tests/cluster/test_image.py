@@ -46,6 +46,15 @@ def test_it_is_small(contents: Contents) -> None:
     assert sum(contents.files.values()) <= LIMIT
 
 
+def test_it_has_all_of_dbts_own_macros(contents: Contents) -> None:
+    parts = ("dbt-core", "dbt-adapters", "dbt-postgres")
+    installed = {str(file) for part in parts for file in metadata.files(part) or () if file.suffix == ".sql"}
+    shipped = {path.partition("/site-packages/")[2] for path in contents.files if path.endswith(".sql")}
+
+    assert [path for path in installed if "/tests/" in path], "some are in folders of a name that the image leaves out"
+    assert installed - shipped == set()
+
+
 def test_it_runs_as_nobody_in_particular(contents: Contents) -> None:
     assert contents.config["User"] == "10001:10001"
 
