@@ -13,14 +13,14 @@ READ = {"get", "list", "watch"}
 NEEDED = {
     "gitmart.dev/repositories": READ,
     "gitmart.dev/dbtschedules": READ,
-    "gitmart.dev/repositories/status": {"get", "patch", "update"},
-    "gitmart.dev/dbtschedules/status": {"get", "patch", "update"},
+    "gitmart.dev/repositories/status": {"patch"},
+    "gitmart.dev/dbtschedules/status": {"patch"},
     "gitmart.dev/repositories/finalizers": {"update"},
     "gitmart.dev/dbtschedules/finalizers": {"update"},
     "batch/jobs": READ | {"create", "patch", "delete"},
-    "batch/cronjobs": READ | {"create", "patch", "delete"},
+    "batch/cronjobs": READ | {"create", "patch"},
     "/pods": READ,
-    "/events": READ | {"create", "patch"},
+    "/events": {"list", "create", "patch"},
 }
 
 
