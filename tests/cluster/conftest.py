@@ -67,7 +67,7 @@ def namespace(cluster: Cluster) -> Iterator[Namespace]:
 
 @pytest.fixture(scope="session")
 def git_server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    """An HTTPS git host that pods reach as git.test, or as any other name under .test."""
+    """An HTTPS git host that pods reach as git.test, or as any other name under git.test."""
     if cluster.host_ip is None:
         pytest.skip("GITMART_HOST_IP does not say how pods of the given cluster reach this machine")
     run = tmp_path_factory.getbasetemp()

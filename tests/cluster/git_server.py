@@ -19,7 +19,7 @@ from gitmart.local.locks import held
 
 from .environment.progress import say
 
-NAME = "git.test"  # pods resolve every name under .test to this machine
+NAME = "git.test"  # pods resolve every name under .test to this machine; certificates cover those under git.test
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class GitServer:
         self._server: _Server | None = None
         self.ca_pem = self.authority.cert_pem.bytes().decode()
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert(NAME, "*.test", "localhost", self.address).configure_cert(self.tls)
+        self.authority.issue_cert(NAME, f"*.{NAME}", "localhost", self.address).configure_cert(self.tls)
         self.down = False
 
     @property
@@ -70,7 +70,7 @@ class GitServer:
             self.port = self._server.server_port  # the same from now on
 
     def url(self, name: str, host: str = NAME) -> str:
-        """Return the address of a repository; any name under .test is this server."""
+        """Return the address of a repository; every name under git.test is this server."""
         return f"https://{host}:{self.port}/{name}.git"
 
     def publish(self, repository: Any, name: str = "project") -> str:

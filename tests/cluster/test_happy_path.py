@@ -12,10 +12,12 @@ from uuid import uuid4
 import pytest
 from tests.conftest import Repository
 
-from .client import Namespace
+from gitmart.workloads.pods import USER
+
+from .client import Namespace, condition_of, job
 from .environment.golang import tool
 from .git_server import GitServer
-from .release import Release
+from .release import Release, secret
 from .side_by_side import Stage, side_by_side, stage
 
 pytestmark = [pytest.mark.xdist_group("release"), pytest.mark.timeout(900)]
@@ -46,7 +48,7 @@ class Scene:
 
     def url(self, name: str) -> str:
         """Return the address of a repository, on a host of its own: at one host only two are read at a time."""
-        return self.git_server.url(name, host=f"{name}.test")
+        return self.git_server.url(name, host=f"{name}.git.test")
 
     def push(self, repository: Repository, name: str, commits: int) -> None:
         """Add commits to what the git host has."""
@@ -121,7 +123,8 @@ def test_an_applied_repository_becomes_rows_and_a_status(scene: Scene) -> None:
     manifest = json.dumps(a_repository("applied", url))
     created = json.loads(scene.namespace.kubectl("apply", "-o", "json", "-f", "-", stdin=manifest))
     assert kstatus(created) == "InProgress"
-    scene.namespace.kubectl("wait", "--for=condition=Ready", f"--timeout={SOON}s", "repository/applied")
+    scene.ready("applied")
+    scene.namespace.kubectl("wait", "--for=condition=Ready", "--timeout=5s", "repository/applied")
 
     found = scene.namespace.get("repository", "applied")
     status, head = found["status"], repository.git("rev-parse", "HEAD")
@@ -147,3 +150,220 @@ def test_an_applied_repository_becomes_rows_and_a_status(scene: Scene) -> None:
     assert head in line
     described = scene.namespace.kubectl("describe", "repository", "applied")
     assert "5 commits came, 0 went" in described.partition("Events:")[2]
+
+
+@side_by_side
+def test_a_push_is_read_at_a_request_and_nothing_else_is(scene: Scene) -> None:
+    repository, url = scene.publish("pushed")
+    scene.apply("pushed", url)
+    scene.ready("pushed")
+    before = scene.release.query(f"select commit_hash, c.id from commits as c {of(url)} order by c.id")
+
+    scene.push(repository, "pushed", 2)
+    scene.namespace.kubectl("annotate", "repository", "pushed", "gitmart.dev/requested-at=after-the-push")
+    status = scene.when("pushed", lambda status: status["commits"] == 5)
+
+    assert (status["lastExtraction"]["newCommits"], status["lastExtraction"]["removedCommits"]) == (2, 0)
+    assert (status["lastHandledRequest"], status["head"]) == ("after-the-push", repository.git("rev-parse", "HEAD"))
+    after = scene.release.query(f"select commit_hash, c.id from commits as c {of(url)} order by c.id")
+    assert (after[:3], len(after)) == (before, 5)
+
+
+@side_by_side
+def test_where_nothing_is_new_the_host_is_asked_and_no_pod_started(scene: Scene) -> None:
+    repository, url = scene.publish("quiet")
+    scene.apply("quiet", url, interval="1m", jitter="0s")
+    first = scene.ready("quiet")["status"]
+    jobs, asked = scene.jobs("quiet"), scene.git_server.count("quiet")
+
+    status = scene.when("quiet", lambda status: status["lastCheckTime"] > first["lastCheckTime"], NEXT_CHECK)
+
+    assert status["lastExtraction"] == first["lastExtraction"]
+    assert scene.jobs("quiet") == jobs
+    assert scene.git_server.count("quiet") - asked == 2, "ls-remote asks for the capabilities and for the refs"
+    assert condition_of(scene.namespace.get("repository", "quiet"), "Ready")["reason"] == "UpToDate"
+
+    scene.push(repository, "quiet", 1)
+    status = scene.when("quiet", lambda status: status["commits"] == 4, NEXT_CHECK)
+    assert status["lastExtraction"]["newCommits"] == 1
+
+
+@side_by_side
+def test_a_run_happens_at_least_every_max_skip(scene: Scene) -> None:
+    _, url = scene.publish("restless")
+    scene.apply("restless", url, interval="1m", jitter="0s", maxSkip="1m")
+    first = scene.ready("restless")["status"]["lastExtraction"]
+
+    last = scene.when("restless", lambda status: status["lastExtraction"] != first, NEXT_CHECK)["lastExtraction"]
+
+    assert (last["outcome"], last["newCommits"], last["job"] != first["job"]) == ("Succeeded", 0, True)
+
+
+@side_by_side
+def test_a_suspended_repository_rests_until_it_is_resumed(scene: Scene) -> None:
+    _, url = scene.publish("resting")
+    scene.apply("resting", url, suspend=True)
+    found = scene.namespace.wait_for_condition("repository", "resting", "Ready", "Unknown")
+    assert condition_of(found, "Ready")["reason"] == "Suspended"
+    scene.namespace.kubectl("annotate", "repository", "resting", "gitmart.dev/requested-at=while-suspended")
+
+    scene.namespace.kubectl("patch", "repository", "resting", "--type=merge", "-p", '{"spec": {"suspend": false}}')
+    status = scene.ready("resting")["status"]
+
+    assert (status["commits"], status["lastHandledRequest"]) == (3, "while-suspended")
+    assert scene.git_server.count("resting") > 0
+    assert len(scene.jobs("resting")) == 1, "one Job answers the request and the new generation"
+
+
+@side_by_side
+def test_private_repositories_are_read_with_each_kind_of_credentials(scene: Scene) -> None:
+    kinds: dict[str, dict[str, str]] = {
+        "by-password": {"username": "reader", "password": f"{CANARY}-password"},
+        "by-token": {"token": f"{CANARY}-token"},
+        "by-bearer": {"bearerToken": f"{CANARY}-bearer"},
+    }
+    for name, credentials in kinds.items():
+        _, url = scene.publish(name)
+        user = credentials.get("username", "x-access-token")
+        word = credentials.get("password") or credentials.get("token")
+        scene.git_server.protect(name, password=(user, word) if word else None, bearer=credentials.get("bearerToken"))
+        scene.namespace.apply(secret(f"{name}-git", credentials))
+        scene.apply(name, url, secretRef={"name": f"{name}-git"})
+
+    assert {name: scene.ready(name)["status"]["commits"] for name in kinds} == dict.fromkeys(kinds, 3)
+    seen = everything_to_see(scene)
+    assert all(name in seen for name in kinds)
+    assert CANARY not in seen
+    urls = scene.release.secret() | scene.release.secret(f"{scene.release.fullname}-postgresql")
+    passwords = {url.partition("@")[0].rpartition(":")[2] for url in urls.values()}
+    assert len(passwords) == 5
+    assert not [password for password in passwords if password in seen]
+
+
+@side_by_side
+def test_what_is_applied_again_under_another_name_goes_on(scene: Scene) -> None:
+    repository, url = scene.publish("named")
+    scene.apply("named", url)
+    scene.ready("named")
+    row = scene.release.query(f"select id from repositories where url = '{url}'")
+
+    scene.namespace.kubectl("delete", "repository", "named")
+    scene.push(repository, "named", 1)
+    scene.apply("renamed", url)
+    status = scene.ready("renamed")["status"]
+
+    assert (status["commits"], status["lastExtraction"]["newCommits"]) == (4, 1)
+    assert scene.release.query(f"select id from repositories where url = '{url}'") == row
+    assert scene.jobs("named") == [], "the Jobs of a Repository go with it"
+
+
+@side_by_side
+def test_dbt_runs_after_extractions_on_request_by_hand_and_by_the_clock(scene: Scene) -> None:
+    schedule = {
+        "apiVersion": "gitmart.dev/v1alpha1",
+        "kind": "DbtSchedule",
+        "metadata": {"name": "analytics"},
+        "spec": {
+            "schedule": NEVER,
+            "afterExtraction": {"selector": {"matchLabels": {"for": "dbt"}}, "debounce": "2s", "maxDelay": "1m"},
+        },
+    }
+    created = json.loads(scene.namespace.kubectl("apply", "-o", "json", "-f", "-", stdin=json.dumps(schedule)))
+    assert kstatus(created) == "InProgress"
+    found = scene.namespace.wait_for_condition("dbtschedule", "analytics", "Ready")
+    assert (kstatus(found), found["status"]["cronJob"]) == ("Current", "analytics")
+
+    _, url = scene.publish("transformed")
+    manifest = a_repository("transformed", url)
+    scene.namespace.apply(manifest | {"metadata": {"name": "transformed", "labels": {"for": "dbt"}}})
+    last = last_run_of(scene, lambda last: last)
+    assert (last["outcome"], last["failed"], last["skipped"]) == ("Succeeded", 0, 0)
+    assert last["succeeded"] > 50
+    commits = f"select commits from analytics.repository_summary where url = '{url}'"
+    assert scene.release.query(commits) == [["3"]]
+    found = scene.namespace.get("dbtschedule", "analytics")
+    assert [condition_of(found, kind)["status"] for kind in ("Ready", "LastRunSucceeded", "SourcesFresh")] == [
+        "True"
+    ] * 3
+    assert "pendingSince" not in found["status"]
+
+    scene.namespace.kubectl("annotate", "dbtschedule", "analytics", "gitmart.dev/requested-at=now")
+    asked = last_run_of(scene, lambda run: run["job"] != last["job"])
+    assert asked["outcome"] == "Succeeded"
+    assert scene.namespace.get("dbtschedule", "analytics")["status"]["lastHandledRequest"] == "now"
+
+    scene.namespace.kubectl("create", "job", "by-hand", "--from=cronjob/analytics")
+    assert last_run_of(scene, lambda run: run["job"] == "by-hand")["outcome"] == "Succeeded"
+
+    every_minute = '{"spec": {"schedule": "* * * * *", "select": ["repository_summary"]}}'
+    scene.namespace.kubectl("patch", "dbtschedule", "analytics", "--type=merge", "-p", every_minute)
+    run = last_run_of(scene, lambda run: run["job"] != "by-hand", NEXT_CHECK)
+    assert (run["outcome"], run["job"].startswith("analytics-")) == ("Succeeded", True)
+    assert run["succeeded"] < last["succeeded"], "the selection is part of the CronJob"
+    scene.namespace.kubectl("patch", "dbtschedule", "analytics", "--type=merge", "-p", '{"spec": {"suspend": true}}')
+    scene.namespace.wait_for("cronjob", "analytics", lambda found: found["spec"]["suspend"])
+    line = scene.namespace.kubectl("get", "dbtschedules", "--no-headers").split()
+    assert line[:2] == ["analytics", "*"]
+
+
+@side_by_side
+def test_pods_of_jobs_are_confined(scene: Scene) -> None:
+    _, url = scene.publish("confined")
+    scene.apply("confined", url)
+    scene.ready("confined")
+    (made,) = scene.namespace.list("jobs", "gitmart.dev/repository=confined")
+    pod = made["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (ran,) = scene.namespace.list("pods", "gitmart.dev/repository=confined")
+    assert ran["spec"]["activeDeadlineSeconds"] == 3660
+    assert set(ran["spec"]["containers"][0]["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
+
+    # The same pod with another program in it tells what a program in it may do.
+    container["command"], container["args"] = ["python", "-c", PROBE], []
+    scene.namespace.apply(job("probe", pod))
+    scene.namespace.wait_for_condition("job", "probe", "Complete", timeout=SOON)
+
+    assert json.loads(scene.namespace.logs("probe")) == {
+        "user": USER, "group": USER, "root": "Read-only file system", "token": False, "privileges": "0" * 16,
+    }  # fmt: skip
+
+
+PROBE = """
+import json, os
+facts = {"user": os.getuid(), "group": os.getgid()}
+try:
+    open("/probe", "w")
+except OSError as error:
+    facts["root"] = error.strerror
+facts["token"] = os.path.exists("/var/run/secrets/kubernetes.io")
+facts["privileges"] = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("CapBnd"))
+print(json.dumps(facts))
+"""
+
+
+def of(url: str) -> str:
+    """Return the part of a query that limits it to a repository."""
+    return f"join repositories as r on r.id = c.repository_id where r.url = '{url}'"
+
+
+def last_run_of(scene: Scene, condition: Callable[[dict[str, Any]], object], timeout: float = SOON) -> dict[str, Any]:
+    """Return the latest dbt run once the condition holds of it."""
+
+    def holds(found: dict[str, Any]) -> bool:
+        last = found["status"].get("lastRun")
+        return last is not None and bool(condition(last))
+
+    last: dict[str, Any] = scene.namespace.wait_for("dbtschedule", "analytics", holds, timeout)["status"]["lastRun"]
+    return last
+
+
+def everything_to_see(scene: Scene) -> str:
+    """Return all that a person may look at but for the Secrets themselves: objects, events, logs."""
+    shown = [scene.release.operator_log()]
+    for namespace in (scene.namespace, scene.release.namespace):
+        kinds = "pods,jobs,cronjobs,events,repositories,dbtschedules,configmaps,deployments,statefulsets"
+        shown.append(namespace.kubectl("get", kinds, "-o", "yaml"))
+        for pod in namespace.list("pods"):
+            name = pod["metadata"]["name"]
+            shown.append(f"{name}\n{scene.release.cluster.run('-n', namespace.name, 'logs', name, '--tail=-1').stdout}")
+    return "\n".join(shown)
