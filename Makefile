@@ -88,7 +88,7 @@ bench-%: $(READY)
 	@$(BIN)/python -W ignore bench/$(subst -,_,$*).py $(if $(REPO),--repo '$(REPO)')
 
 campaign-%: $(READY)
-	@$(BIN)/python -W ignore tests/campaigns/$(subst -,_,$*).py $(if $(REPO),--repo '$(REPO)')
+	@$(BIN)/python -W ignore -m tests.campaigns.$(subst -,_,$*) $(if $(REPO),--repo '$(REPO)')
 
 clean: ## Remove what make has made, the state of the demo too
 	@test ! -x $(BIN)/gitmart || test ! -d .gitmart || $(BIN)/gitmart local reset --yes --state .gitmart

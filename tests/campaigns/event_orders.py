@@ -1,7 +1,8 @@
 """
 Orders of events in the life of a Repository, drawn at random: all must end alike.
 
-    .venv/bin/python -m tests.campaigns.event_orders --orders 10000 --seed 1
+    make campaign-event-orders
+    .venv/bin/python -m tests.campaigns.event_orders --orders 100 --seed 7
 
 It stops at the first order that does not, and prints the shortest part of it that still does not.
 """
@@ -56,6 +57,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     for seed in range(arguments.seed, arguments.seed + arguments.orders):
+        if seed > arguments.seed and (seed - arguments.seed) % 1_000 == 0:
+            print(f"{seed - arguments.seed} …", flush=True)
         order = drawn(seed)
         if is_bad(order):
             print(f"seed {seed}: {shortest(order)}", flush=True)
