@@ -19,10 +19,11 @@ import psutil
 from . import cgroups, pki
 from .api import Api, answers
 from .images import PAUSE, Built
+from .parts import write_missing
 from .places import HERE, ClusterError, Site, cache_folder, environment
 from .progress import say, step
 
-FOLDERS = ("logs", "etc/cni", "var-lib", "var-log", "run", "volumes")
+FOLDERS = ("logs", "etc/cni", "import", "run", "var-lib", "var-log", "volumes")
 CRI = '"io.containerd.grpc.v1.cri", '  # left out of the containerd that only imports images
 
 
@@ -41,6 +42,7 @@ class Node:
             (self.site.state / folder).mkdir(parents=True)
         pki.write(self.site)
         self._configure()
+        self._prepare_images()
         cgroups.make(self.site)
         self._unshare()
         self._link()
@@ -76,9 +78,18 @@ class Node:
         containerd = Template((HERE / "config" / "containerd.toml").read_text())
         (etc / "containerd-import.toml").write_text(containerd.substitute(values | {"disabled": CRI}))
 
+    def _prepare_images(self) -> None:
+        """Write what of new images is not in the store, for `node.sh` to import; nothing if the store is empty."""
+        blobs = self.site.store / "io.containerd.content.v1.content" / "blobs" / "sha256"
+        has = {f"sha256:{file.name}" for file in blobs.glob("*")}
+        imported = self.site.store / "imported"
+        imported.mkdir(parents=True, exist_ok=True)
+        for image in self.images:
+            if has and not (imported / image.archive.name).exists():
+                write_missing(image.archive, image.reference, has, self.site.state / "import" / image.archive.name)
+
     def _unshare(self) -> None:
         site = self.site
-        site.store.mkdir(parents=True, exist_ok=True)
         variables = {
             "STATE": site.state,
             "STORE": site.store,
@@ -129,6 +140,7 @@ class Node:
         say("API server ready")
         self._await("node", 180, api.node_is_ready)
         self._await("default service account", 30, api.has_default_account)
+        shutil.rmtree(site.state / "import")
         say("images in place, node ready")
         self._await("Service proxy", 30, lambda: answers(site.node_ip, 10256, "/healthz"))
         self._await("DNS", 30, lambda: answers(site.node_ip, 8181, "/ready"))
@@ -162,10 +174,17 @@ def _tails(logs: Path) -> str:
 
 def load(site: Site, images: Iterable[Built]) -> None:
     """Give a running node the images it does not have yet."""
-    client = ["ctr", "--address", str(site.state / "run" / "containerd.sock"), "--namespace", "k8s.io", "images"]
-    has = subprocess.run([*client, "ls", "-q"], capture_output=True, text=True, check=True).stdout.split()
+    client = ["ctr", "--address", str(site.state / "run" / "containerd.sock"), "--namespace", "k8s.io"]
+    has = _printed(*client, "images", "ls", "--quiet")
     for image in images:
         if image.reference not in has:
             with step(f"imported {image.reference}"):
-                _run(*client, "import", str(image.archive))
-                (site.store / "imported" / image.archive.name).write_text(image.reference)
+                part = site.state / "run" / image.archive.name
+                write_missing(image.archive, image.reference, _printed(*client, "content", "ls", "--quiet"), part)
+                _run(*client, "images", "import", str(part))
+                part.unlink()
+                (site.store / "imported" / image.archive.name).touch()
+
+
+def _printed(*command: str) -> set[str]:
+    return set(subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout.split())

@@ -61,28 +61,29 @@ start kube-apiserver kube-apiserver \
     --allow-privileged=true
 
 # ---- container runtime and images, while the API server starts --------------------------------------
-# The store outlives the node. First a containerd without its CRI plugin removes what a former node
-# left there, imports new archives and drops images without one; then the real one starts, clean.
+# The store outlives the node. First a containerd without its CRI plugin removes what a former node left
+# there, imports new images and drops those that are no longer wanted; then the real one starts, clean.
 client() { ctr --address "$STATE/run/containerd.sock" --namespace k8s.io "$@"; }
-mkdir -p "$STORE/imported" /var/lib/containerd
+mkdir -p /var/lib/containerd
 mount --bind "$STORE" /var/lib/containerd
 rm -rf /var/lib/containerd/io.containerd.{grpc.v1.cri,runtime.v2.task}
 import_images() {
-    local containerd archive stamp
+    local containerd archive part stamp
     containerd --config "$ETC/containerd-import.toml" & containerd=$!
     until client version >/dev/null 2>&1; do sleep 0.05; done
     client containers ls -q | xargs -r ctr --address "$STATE/run/containerd.sock" --namespace k8s.io containers rm
-    for stamp in "$STORE"/imported/*; do
-        [ -e "$stamp" ] || continue
-        case " $ARCHIVES " in *"/${stamp##*/} "*) continue ;; esac
-        client images rm "$(<"$stamp")"
-        rm "$stamp"
-    done
-    for archive in $ARCHIVES; do
+    for archive in $ARCHIVES; do        # what the store has of it already is not in the part
         stamp=$STORE/imported/${archive##*/}
         [ ! -e "$stamp" ] || continue
-        client images import "$archive"
-        tar -xOf "$archive" manifest.json | grep -oE '"RepoTags":\["[^"]+' | cut -d'"' -f4 > "$stamp"
+        part=$STATE/import/${archive##*/}
+        { [ -e "$part" ] && client images import "$part"; } || client images import "$archive"
+        touch "$stamp"
+    done
+    for stamp in "$STORE"/imported/*; do
+        case " $ARCHIVES " in *"/${stamp##*/} "*) continue ;; esac
+        stamp=${stamp##*/}              # name-digest.tar
+        client images rm "localhost/${stamp%-*}:$(basename "${stamp##*-}" .tar)"
+        rm "$STORE/imported/$stamp"
     done
     kill $containerd
     wait $containerd || true
