@@ -26,14 +26,14 @@ demo: $(READY) ## Analytics of a repository on this machine (REPO=url-or-path; d
 
 test: $(READY) ## Run all tests
 	@$(CLUSTER) prepare
-	@$(BIN)/pytest -n auto
+	@$(BIN)/pytest -n auto --dist loadgroup
 
 test-fast: $(READY) ## Run the tests that need no more than a few seconds each, and no cluster
-	@$(BIN)/pytest -n auto -m "not slow and not cluster"
+	@$(BIN)/pytest -n auto --dist loadgroup -m "not slow and not cluster"
 
 test-cluster: $(READY) ## Run the tests that need a cluster
 	@$(CLUSTER) prepare
-	@$(BIN)/pytest -n auto -m cluster
+	@$(BIN)/pytest -n auto --dist loadgroup -m cluster
 
 cluster: $(READY) ## Have a Kubernetes cluster for the tests; it stays until make cluster-down
 	@$(CLUSTER) up
