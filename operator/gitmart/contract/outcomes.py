@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     WAREHOUSE_UNREACHABLE = "WarehouseUnreachable"
     WAREHOUSE_NOT_MIGRATED = "WarehouseNotMigrated"
     SECRET_MISSING = "SecretMissing"  # noqa: S105 # a word, no secret
+    SECRET_INVALID = "SecretInvalid"  # noqa: S105 # likewise
     LOCKED = "Locked"
     CANCELLED = "Cancelled"
     DATA_FAILED = "DataFailed"
@@ -73,6 +74,7 @@ MEANINGS = {
     Outcome.TIMEOUT: Meaning(72, True, "The run took longer than its timeout."),
     Outcome.DISK_FULL: Meaning(74, True, "No space left, for the clone or in PostgreSQL; the message says which."),
     Outcome.LOCKED: Meaning(75, True, "Another run of the same repository holds its lock."),
+    Outcome.SECRET_INVALID: Meaning(76, True, "What a Secret holds cannot be used: its keys do not belong together, or a value is none of its kind; the message names it."),
     Outcome.AUTHENTICATION_FAILED: Meaning(77, True, "The git host or PostgreSQL refused the credentials."),
     Outcome.WAREHOUSE_NOT_MIGRATED: Meaning(78, True, "The warehouse lacks the tables of this version: run `gitmart migrate`."),
     Outcome.SECRET_MISSING: Meaning(79, True, "A Secret, or the key of it that the run needs, is not there or is empty; the message names it."),

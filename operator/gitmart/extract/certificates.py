@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from gitmart.extract.errors import InputError
+from gitmart.extract.errors import ExtractError, InputError
 
 CA_VARIABLE = "GITMART_GIT_CA"
 
@@ -25,8 +26,8 @@ _PLACES = (
 _BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 
 
-def certificates_in(text: str, source: str) -> str:
-    """Return the certificates of a PEM text and nothing else of it; raise InputError naming `source`."""
+def certificates_in(text: str, source: str, error: Callable[[str], ExtractError] = InputError) -> str:
+    """Return the certificates of a PEM text and nothing else of it; raise `error` naming `source`."""
     import ssl  # 20 ms that only these few need
 
     found = "".join(f"{block}\n" for block in _BLOCK.findall(text))
@@ -36,7 +37,7 @@ def certificates_in(text: str, source: str) -> str:
     except ssl.SSLError:
         found = ""
     if not found:
-        raise InputError(
+        raise error(
             f"{source} holds no certificates: write them as PEM, each from -----BEGIN CERTIFICATE----- "
             "to -----END CERTIFICATE-----"
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.repository_url import RepositoryUrl
 from gitmart.extract.certificates import certificates_in
-from gitmart.extract.errors import ExtractError, InputError
+from gitmart.extract.errors import ExtractError, InputError, SecretError
 
 FOLDER_VARIABLE = "GITMART_CREDENTIALS_DIR"
 SOURCE_VARIABLE = "GITMART_CREDENTIALS_SOURCE"  # what people call the folder: Secret … in namespace …
@@ -54,7 +54,8 @@ def read_credentials(url: RepositoryUrl, environment: Mapping[str, str] = os.env
     """
     Return the credentials in the folder GITMART_CREDENTIALS_DIR, None when it is not set.
 
-    Raise ExtractError: SecretMissing when there is nothing, InvalidInput when the keys make no sense.
+    Raise ExtractError: SecretMissing when there is nothing, SecretInvalid when the keys or a value make no sense,
+    InvalidInput when the address takes none.
     """
     folder = environment.get(FOLDER_VARIABLE)
     if not folder:
@@ -67,12 +68,12 @@ def read_credentials(url: RepositoryUrl, environment: Mapping[str, str] = os.env
         raise ExtractError(f"{source} is missing or empty: {ALLOWED}", Outcome.SECRET_MISSING)
     values = {key: _value(Path(folder, key), key, source) for key in KEYS if key in present}
     if not values or set(values) - {"ca.crt"} not in _WAYS:
-        raise InputError(f"{source} holds the keys {', '.join(sorted(present))}: {ALLOWED}")
+        raise SecretError(f"{source} holds the keys {', '.join(sorted(present))}: {ALLOWED}")
     authority = values.pop("ca.crt", b"").decode("utf-8", "replace")
     return Credentials(
         source=source,
         authorization=_authorization(values, source),
-        certificates=certificates_in(authority, f"key ca.crt of {source}") if authority else "",
+        certificates=certificates_in(authority, f"key ca.crt of {source}", SecretError) if authority else "",
         secrets=_secrets(values),
     )
 
@@ -95,23 +96,23 @@ def _value(file: Path, key: str, source: str) -> bytes:
     if key != "ca.crt":
         value = value.rstrip(b"\r\n")  # editors and `echo` add one
         if re.search(rb"[\x00-\x1f\x7f]", value):
-            raise InputError(f"key {key} of {source} holds a control character: it must be one line of text")
+            raise SecretError(f"key {key} of {source} holds a control character: it must be one line of text")
     if not value.strip():
-        raise InputError(f"key {key} of {source} is empty")
+        raise SecretError(f"key {key} of {source} is empty")
     return value
 
 
 def _authorization(values: Mapping[str, bytes], source: str) -> str:
     if (bearer := values.get("bearerToken")) is not None:
         if not re.fullmatch(rb"[!-~]+", bearer):
-            raise InputError(f"key bearerToken of {source} holds a space or a non-ASCII character")
+            raise SecretError(f"key bearerToken of {source} holds a space or a non-ASCII character")
         return f"Bearer {bearer.decode('ascii')}"
     secret = values.get("password") or values.get("token")
     if secret is None:
         return ""
     user = values.get("username", TOKEN_USER.encode())
     if b":" in user:
-        raise InputError(f"key username of {source} holds a colon, which no user name of HTTP can")
+        raise SecretError(f"key username of {source} holds a colon, which no user name of HTTP can")
     return f"Basic {base64.b64encode(user + b':' + secret).decode('ascii')}"
 
 

@@ -3,6 +3,7 @@ Errors of an extraction, each with the outcome that the run ends with.
 
 ExtractError
 ├── InputError          an option or a setting is wrong
+├── SecretError         what a Secret holds cannot be used
 ├── GitError            git failed; the outcome comes from what it printed
 └── DamagedError        git printed something that cannot be true of a whole history
 """
@@ -27,6 +28,13 @@ class InputError(ExtractError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, Outcome.INVALID_INPUT)
+
+
+class SecretError(ExtractError):
+    """What a Secret holds cannot be used; the text names its keys, never a value."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Outcome.SECRET_INVALID)
 
 
 class DamagedError(ExtractError):

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from gitmart.warehouse.errors import MissingSecretError, SettingError, classify
+from gitmart.warehouse.errors import InvalidSecretError, MissingSecretError, SettingError, classify
 
 URL_VARIABLE = "GITMART_WAREHOUSE_URL"
 FILE_VARIABLE = "GITMART_WAREHOUSE_URL_FILE"
@@ -37,30 +37,27 @@ def warehouse_url(environment: Mapping[str, str] = os.environ) -> str:
     """
     Return the connection URL from GITMART_WAREHOUSE_URL or from the file GITMART_WAREHOUSE_URL_FILE.
 
-    Raise MissingSecretError when the file is not there or is empty, SettingError when nothing is named or
-    what is named is no connection URL.
+    Raise MissingSecretError when the file is not there or is empty, InvalidSecretError when it holds something
+    else, SettingError when nothing is named or the variable holds no connection URL.
     """
     url = environment.get(URL_VARIABLE, "")
-    source = URL_VARIABLE
     if not url and (path := environment.get(FILE_VARIABLE)):
         source = environment.get(SOURCE_VARIABLE) or f"the file named by {FILE_VARIABLE} ({path})"
-        url = _read(Path(path), source)
+        return checked_url(_read(Path(path), source), source, InvalidSecretError)
     if not url:
         raise SettingError(
             f"no warehouse given: set {URL_VARIABLE}, or {FILE_VARIABLE} to a file that holds it, "
             "to a URL such as postgresql://user:password@host:5432/database"
         )
-    return checked_url(url, source)
+    return checked_url(url, URL_VARIABLE)
 
 
-def checked_url(url: str, source: str) -> str:
-    """Return `url` if libpq understands it; raise SettingError naming `source`."""
+def checked_url(url: str, source: str, error: type[SettingError] = SettingError) -> str:
+    """Return `url` if libpq understands it; raise `error` naming `source`."""
     try:
         conninfo_to_dict(url)
     except psycopg.Error:  # its text may hold the password
-        raise SettingError(
-            f"{source} is not a connection URL: write postgresql://user:password@host:5432/database"
-        ) from None
+        raise error(f"{source} is not a connection URL: write postgresql://user:password@host:5432/database") from None
     return url
 
 
@@ -72,7 +69,7 @@ def _read(path: Path, source: str) -> str:
     except OSError as error:
         raise SettingError(f"{source} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SettingError(f"{source} is not a connection URL: it is no UTF-8 text") from None
+        raise InvalidSecretError(f"{source} is not a connection URL: it is no UTF-8 text") from None
     if not url:
         raise MissingSecretError(
             f"{source} is missing: a connection URL such as postgresql://user:password@host:5432/database is needed"

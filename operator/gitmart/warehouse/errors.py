@@ -7,6 +7,7 @@ WarehouseError
 ├── NotMigratedError      its tables are of another version
 ├── FullError             no space left on its disk
 ├── SettingError          the connection's settings are wrong
+│   └── InvalidSecretError  and they come from a Secret
 └── MissingSecretError    the file that should hold the connection's settings is not there
 """
 
@@ -51,6 +52,12 @@ class SettingError(WarehouseError):
     """The connection URL is missing or is none."""
 
     outcome = Outcome.INVALID_INPUT
+
+
+class InvalidSecretError(SettingError):
+    """The file that a Secret is mounted as holds no connection URL. Changing the Secret is all there is to do."""
+
+    outcome = Outcome.SECRET_INVALID
 
 
 class MissingSecretError(WarehouseError):

@@ -68,6 +68,7 @@ def ended(outcome: str | None, code: int, **pod: Any) -> Child:
         (ended("WarehouseUnreachable", 69), ("False", "WarehouseUnreachable", "Reconciling"), "failed", 1),
         (ended("WarehouseNotMigrated", 78), ("False", "WarehouseNotMigrated", "Reconciling"), "failed", 1),
         (ended("SecretMissing", 79), ("False", "SecretMissing", "Reconciling"), "failed", 1),
+        (ended("SecretInvalid", 76), ("False", "SecretInvalid", "Reconciling"), "failed", 1),
         (ended("DiskFull", 74), ("False", "DiskFull", "Reconciling"), "failed", 1),
         (ended("Bug", 70), ("False", "Bug", "Reconciling"), "failed", 1),
         (ended(None, 0), ("False", "ResultLost", "Reconciling"), "failed", 1),

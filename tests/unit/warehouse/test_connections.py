@@ -38,13 +38,14 @@ def test_a_secret_that_is_not_there_is_told_in_the_words_people_know(
 @pytest.mark.parametrize(
     "content", [b"mysql://user:canary@host/base", b"canary \xff"], ids=["another database", "no text"]
 )  # fmt: skip
-def test_a_secret_that_holds_something_else_is_a_wrong_setting(content: bytes, tmp_path: Path) -> None:
+def test_a_secret_that_holds_something_else_is_tried_again(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "extract-url"
     file.write_bytes(content)
 
     with pytest.raises(SettingError, match=f"{WORDS} is not a connection URL") as failure:
         warehouse_url({"GITMART_WAREHOUSE_URL_FILE": str(file), "GITMART_WAREHOUSE_URL_SOURCE": WORDS})
 
+    assert failure.value.outcome is Outcome.SECRET_INVALID
     assert "canary" not in str(failure.value)
 
 
