@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitmart.controller.admission import HOST_FULL, TOTAL_FULL, Caps, Key, Waiting, admitted, full
@@ -97,6 +97,7 @@ LINES = st.lists(
 RUNNING = st.dictionaries(st.tuples(st.just("w"), st.integers(0, 9).map(str)), st.sampled_from(["a", "b", "c"]))
 
 
+@settings(deadline=None)
 @given(LINES, RUNNING, st.integers(0, 6), st.integers(0, 4))
 def test_places_are_neither_exceeded_nor_left_empty(
     line: list[Waiting], running: dict[Key, str], total: int, per_host: int
