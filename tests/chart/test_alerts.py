@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -40,8 +41,12 @@ def test_they_come_when_asked_for(render: Callable[..., Any]) -> None:
 
 
 def test_each_says_where_help_is(rules: list[dict[str, Any]]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall("^#+ (.+)$", page, re.MULTILINE)}
     for rule in rules:
-        assert rule["annotations"]["runbook_url"].startswith("https://docs.example.org/help.md#"), rule["alert"]
+        address, _, heading = rule["annotations"]["runbook_url"].partition("#")
+        assert address == "https://docs.example.org/help.md"
+        assert heading in headings, rule["alert"]
         assert rule["labels"]["severity"] in ("warning", "critical")
 
 
