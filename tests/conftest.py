@@ -13,11 +13,16 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from gitmart.local.postgres import SUPERUSER, EmbeddedPostgres
 from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
+
+# No example has a deadline: how long one takes says something of the machine, and tests assert no times.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 TEMPLATE = "gitmart"  # the database the embedded server makes; tests copy it and never write into it
 

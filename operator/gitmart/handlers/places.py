@@ -31,10 +31,12 @@ class Places:
             return None
         running = self.taken()
         self._waiting.setdefault(key, Waiting(key, host, since))
-        if any(each.key == key for each in admitted(self._waiting.values(), running, self._caps)):
-            del self._waiting[key]
-            self._reserved[key] = host
-            return None
+        for each in admitted(self._waiting.values(), running, self._caps):
+            if each.key == key:
+                del self._waiting[key]
+                self._reserved[key] = host
+                return None
+            running[each.key] = each.host  # before us in the line: the place is as good as taken
         return full(host, running, self._caps)
 
     def leave(self, key: Key) -> None:

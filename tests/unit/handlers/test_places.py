@@ -79,3 +79,14 @@ def test_without_caps_nobody_waits(running: dict[Key, str]) -> None:
 
     assert {ask(places, f"r{number}") for number in range(100)} == {None}
     assert len(places.taken()) == 100
+
+
+def test_the_cap_that_is_told_is_the_one_that_others_before_us_will_fill(running: dict[Key, str]) -> None:
+    places = Places(Caps(total=3, per_host=1), lambda: dict(running))
+    running |= {key("a"): "x", key("b"): "y", key("c"): "z"}
+    ask(places, "first", "host", minute=1)
+    del running[key("c")]
+
+    assert ask(places, "second", "host", minute=2) == TOTAL_FULL
+    del running[key("b")]
+    assert ask(places, "second", "host", minute=2) == HOST_FULL
