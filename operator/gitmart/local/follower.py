@@ -211,7 +211,7 @@ class Follower:
             else:
                 starting.append((known, decision))
         self._admit(starting, now)
-        return [decision.revisit for decision in decisions]
+        return [_again(decision, now) for decision in decisions]
 
     def _decided(self, known: Repository, now: datetime) -> extraction.Decision:
         key = key_of(known)
@@ -269,7 +269,8 @@ class Follower:
         if decision.cron_job is False:
             status = dbtschedule.accepted(known.model_copy(update={"status": status}), KEPT_MESSAGE, now)
         self._written(known, status, decision.runs)
-        return min(decision.revisit, now + _SECOND) if now in news else decision.revisit
+        again = _again(decision, now)
+        return min(again, now + _SECOND) if now in news else again
 
     def _keep_schedule(self, known: DbtSchedule, now: datetime) -> None:
         """Start the run that the schedule asks for, as the CronJob controller does."""
@@ -363,6 +364,11 @@ class Follower:
     def _store(self, resource: AnyResource) -> None:
         self._objects.save(resource)
         self._known[key_of(resource)] = resource
+
+
+def _again(decision: extraction.Decision | transformation.Decision, now: datetime) -> datetime:
+    """Return when to come again: at once after an end was told, since the run may be deleted only then."""
+    return now if decision.runs else decision.revisit
 
 
 def _record(resource: AnyResource, job: str, slot: str, token: str | None, now: datetime, host: str = "") -> Record:

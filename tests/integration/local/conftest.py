@@ -9,11 +9,16 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
 
+from gitmart.local.objects import Objects
 from gitmart.local.postgres import EmbeddedPostgres
 from gitmart.local.state import State
+from gitmart.resources.manifests import AnyResource
+from gitmart.resources.repository import Repository
 from gitmart.warehouse.migrate import migrate
 
 HERMETIC = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
@@ -75,6 +80,14 @@ def local(tmp_path: Path) -> Iterator[Local]:
 
 
 @pytest.fixture
+def ready(local: Local, cluster: Path) -> Local:
+    """A state folder whose server has its tables, so that `up` need not make them."""
+    local.state.prepare()
+    shutil.copytree(cluster, local.state.folder("postgres"), dirs_exist_ok=True)
+    return local
+
+
+@pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A small repository: three commits of two authors, a branch and a tag."""
     folder = tmp_path / "sample répo"
@@ -125,3 +138,61 @@ def manifest(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+def stored(local: Local, name: str, kind: type[AnyResource] = Repository) -> dict[str, Any]:
+    """Return the object with the name, as it stands in the state folder."""
+    found = Objects(local.state.folder("objects")).all(kind)
+    return next(resource.to_dict() for resource in found if resource.metadata.name == name)
+
+
+def conditions(document: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return status and reason of each condition."""
+    found = document["status"]["conditions"]
+    return {condition["type"]: (condition["status"], condition["reason"]) for condition in found}
+
+
+_SERVER = """
+import http.server, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("server.pem")
+server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A git host with a trusted certificate, on this machine."""
+
+    folder: Path
+    url: str
+
+    def publish(self, repository: Path) -> str:
+        """Serve the repository as it is now, and return its address."""
+        shutil.rmtree(self.folder / "one.git", ignore_errors=True)
+        git(self.folder, "clone", "-q", "--bare", str(repository), "one.git")
+        git(self.folder, "--git-dir=one.git", "update-server-info")
+        return f"{self.url}/one.git"
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """The host runs in a process of its own: one with threads must not start workers."""
+    folder = tmp_path / "host"
+    folder.mkdir()
+    authority = trustme.CA()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    for name in ("https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with subprocess.Popen(
+        [sys.executable, "-c", _SERVER], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout is not None
+        yield Host(folder, f"https://localhost:{server.stdout.readline().strip()}")
+        server.terminate()

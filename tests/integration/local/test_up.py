@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from gitmart.local import locks
 from gitmart.local.exits import Exit
-from gitmart.local.objects import Objects
 from gitmart.resources.dbtschedule import DbtSchedule
-from gitmart.resources.manifests import AnyResource
-from gitmart.resources.repository import Repository
 
-from .conftest import Local, commit, git
+from .conftest import Local, commit, conditions, git, stored
 
 Manifest = Callable[..., Path]
-
-
-@pytest.fixture
-def ready(local: Local, cluster: Path) -> Local:
-    """A state folder whose server has its tables, so that `up` need not make them."""
-    local.state.prepare()
-    shutil.copytree(cluster, local.state.folder("postgres"), dirs_exist_ok=True)
-    return local
-
-
-def stored(local: Local, name: str, kind: type[AnyResource] = Repository) -> dict[str, Any]:
-    """Return the object with the name, as it stands in the state folder."""
-    found = Objects(local.state.folder("objects")).all(kind)
-    return next(resource.to_dict() for resource in found if resource.metadata.name == name)
-
-
-def conditions(document: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    found = document["status"]["conditions"]
-    return {condition["type"]: (condition["status"], condition["reason"]) for condition in found}
 
 
 def commits(local: Local) -> list[tuple[object, ...]]:
