@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
 
+from gitmart.contract.durations import format_duration
 from gitmart.contract.outcomes import Outcome
 
 
@@ -39,7 +40,9 @@ def stopping(timeout: timedelta | None) -> Iterator[None]:
         for each in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
             signal.signal(each, signal.SIG_IGN)
         if number == signal.SIGALRM:
-            raise Stopped(f"not finished within the timeout of {timeout}", Outcome.TIMEOUT)
+            raise Stopped(
+                f"not finished within the timeout of {format_duration(timeout or timedelta())}", Outcome.TIMEOUT
+            )
         raise Stopped(f"asked to stop by {signal.Signals(number).name}", Outcome.CANCELLED)
 
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):

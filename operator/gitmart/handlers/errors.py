@@ -6,7 +6,7 @@ ApiError                    the API server said no; the text is its own and name
 ├── ForbiddenError          403: RBAC, an admission rule or a quota; or the namespace is ending
 ├── ConflictError           409: the object is not what the caller thought (resourceVersion, uid)
 │   └── AlreadyExistsError  409 to a create
-├── InvalidError            422: the API server names the field
+├── InvalidError            422, or 400 for one of another shape: the API server names the field
 ├── TooManyRequestsError    429 to the last attempt; `retry_after` says when to come again
 └── UnavailableError        no connection, no answer in time, 5xx
 
@@ -51,7 +51,7 @@ class AlreadyExistsError(ConflictError):
 
 
 class InvalidError(ApiError):
-    """The object breaks a rule of its schema; the message names the field."""
+    """The object breaks a rule of its schema, or is of another shape; the message names the field."""
 
 
 class TooManyRequestsError(ApiError):
@@ -62,7 +62,12 @@ class UnavailableError(ApiError):
     """The API server cannot be reached, did not answer in time or failed."""
 
 
+# The API server says 500 to a server-side apply of a field that its kind does not have, with these words:
+# https://github.com/kubernetes/kubernetes/issues/139253
+_OF_ANOTHER_SHAPE = "failed to create typed patch object"
+
 _BY_STATUS: dict[int, type[ApiError]] = {
+    400: InvalidError,
     403: ForbiddenError,
     404: NotFoundError,
     409: ConflictError,
@@ -81,6 +86,8 @@ def refusal(status: int, text: str, headers: Mapping[str, str], request: str) ->
     reason = str(told.get("reason") or status)
     message = str(told.get("message") or f"{request}: HTTP {status}: {text[:200]!r}")
     kind = UnavailableError if status >= 500 else _BY_STATUS.get(status, ApiError)
+    if status == 500 and message.startswith(_OF_ANOTHER_SHAPE):
+        kind = InvalidError
     if kind is ConflictError and reason == "AlreadyExists":
         kind = AlreadyExistsError
     return kind(status, reason, message, _seconds(headers.get("Retry-After")))

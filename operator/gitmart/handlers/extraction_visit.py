@@ -92,7 +92,7 @@ class ExtractionVisits:
             self._tell_end(updated, run)
         self._at.meter.visited(updated)
         self._let_others_in()
-        return look_again(children, max((decision.revisit - now).total_seconds(), 0.0))
+        return look_again(children, status.conditions, now, max((decision.revisit - now).total_seconds(), 0.0))
 
     async def _carried_out(self, key: Key, repository: Repository, decision: Decision) -> RepositoryStatus:
         """Look at the host, or make the Job; return the status to write."""

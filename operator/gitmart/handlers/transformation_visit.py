@@ -89,7 +89,7 @@ class TransformationVisits:
             self._at.meter.ended(updated, run)
             self._tell_end(updated, run.exit_code == 0)
         self._at.meter.visited(updated)
-        return look_again(children, max((decision.revisit - now).total_seconds(), 0.0))
+        return look_again(children, status.conditions, now, max((decision.revisit - now).total_seconds(), 0.0))
 
     def _told(self, schedule: DbtSchedule, key: Key) -> list[str | None]:
         """Return the Jobs whose end needs no confirmation: told, or older than all that the history still knows."""

@@ -22,12 +22,14 @@ from gitmart.controller.children import Child
 from gitmart.controller.conditions import (
     INVALID_POD_TEMPLATE,
     READY,
+    RECONCILING,
     Situation,
     Verdict,
     find,
 )
 from gitmart.controller.observed import JobSeen, PodSeen, WarningSeen, job_seen, pod_seen
 from gitmart.controller.runs import Run
+from gitmart.controller.transformation import FOREIGN_CRON_JOB
 from gitmart.handlers.awaited import Awaited, at_least
 from gitmart.handlers.cluster import EVENT, JOB, POD, Cluster, Kind
 from gitmart.handlers.errors import AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError
@@ -37,11 +39,13 @@ from gitmart.resources.base import Condition, Resource, Status
 from gitmart.workloads.jobs import owned_by
 from gitmart.workloads.pods import WorkerSettings
 
+FIRST_REPEAT, LAST_REPEAT = 60.0, 900.0  # seconds until what the API server refused is tried again
 UNSEEN_LIMIT = 30.0  # seconds after which a write that the watch has not shown is looked up
 # A Job none of whose pods has started is looked at again so often: some reasons stand in Events alone.
 STARTING_LOOK = 15.0  # seconds
 FOREIGN_JOB = "ForeignJob"
 FORBIDDEN = "Forbidden"
+REFUSALS = (FORBIDDEN, FOREIGN_JOB, FOREIGN_CRON_JOB)  # no event tells when these are over
 
 ResourceT = TypeVar("ResourceT", bound=Resource)
 StatusT = TypeVar("StatusT", bound=Status)
@@ -183,10 +187,15 @@ def older_of(at: Surroundings, key: Key, claimed: tuple[str, ...], model: type[R
     return None
 
 
-def look_again(children: Sequence[Child], seconds: float) -> float:
-    """Return when to come again: soon while a Job has not started."""
-    starting = any(child.job.active and not child.job.suspended and not child.ran for child in children)
-    return min(seconds, STARTING_LOOK) if starting else seconds
+def look_again(children: Sequence[Child], known: Sequence[Condition], now: datetime, seconds: float) -> float:
+    """Return when to come again: soon while a Job has not started, now and then while something is refused."""
+    if any(child.job.active and not child.job.suspended and not child.ran for child in children):
+        return min(seconds, STARTING_LOOK)
+    trouble = find(known, RECONCILING)
+    if trouble is None or trouble.reason not in REFUSALS:
+        return seconds
+    lasted = (now - trouble.last_transition_time).total_seconds()  # so the pauses double
+    return min(seconds, max(FIRST_REPEAT, min(lasted, LAST_REPEAT)))
 
 
 async def delete_jobs(at: Surroundings, key: Key, jobs: Iterable[JobSeen]) -> None:

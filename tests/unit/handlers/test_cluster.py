@@ -208,7 +208,19 @@ def test_a_list_whose_token_expired_begins_anew(bench: Bench, monkeypatch: pytes
     [
         pytest.param(refusal(403, "Forbidden", 'User "u" cannot'), ForbiddenError, "Forbidden", 'User "u"', id="rbac"),
         pytest.param(refusal(422, "Invalid", "spec.url: no"), InvalidError, "Invalid", "spec.url: no", id="schema"),
-        pytest.param(refusal(400, "BadRequest", "unknown"), ApiError, "BadRequest", "unknown", id="bad request"),
+        pytest.param(refusal(400, "BadRequest", "unknown"), InvalidError, "BadRequest", "unknown", id="bad request"),
+        pytest.param(
+            refusal(
+                500, "", "failed to create typed patch object (team/one): .spec.near: field not declared in schema"
+            ),
+            InvalidError,
+            "500",
+            "failed to create typed patch object",
+            id="unknown field",
+        ),
+        pytest.param(
+            refusal(405, "MethodNotAllowed", "not here"), ApiError, "MethodNotAllowed", "not here", id="other"
+        ),
         pytest.param(web.Response(status=413, text="<html>big"), ApiError, "413", f"POST {JOBS}: HTTP 413", id="proxy"),
     ],
 )

@@ -252,6 +252,24 @@ def test_what_the_api_server_says_of_the_job_stands_in_ready(
     assert "spec.template.spec.affinity: no such thing" in message
 
 
+@pytest.mark.parametrize(("lasted", "pause"), [(60, 60), (130, 130), (3600, 600)])
+def test_what_was_refused_is_tried_again_after_growing_pauses(world: World, lasted: int, pause: float) -> None:
+    world.add("Repository")
+    begun = world.now
+
+    async def script(visit: ExtractionVisits, _: TransformationVisits) -> None:
+        for seconds in (0, lasted):
+            world.now = begun + timedelta(seconds=seconds)
+            world.seconds = seconds
+            world.watch()
+            world.server.trouble.append(refusal(403, "Forbidden", "exceeded quota"))
+            again = await visit(ONE)
+        assert again == pause
+
+    world.run(script)
+    assert world.ready() == ("False", "Forbidden")
+
+
 def test_an_orphan_gets_its_owner_back(world: World) -> None:
     world.add("Repository")
 
