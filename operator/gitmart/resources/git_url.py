@@ -8,8 +8,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from gitmart.contract.repository_url import NETWORK_RULES, URL_LIMIT, RepositoryUrl, UrlRule, parse_repository_url
-from gitmart.resources.base import CEL_KEY, cel_matches
+from gitmart.contract.repository_url import NETWORK_RULES, URL_LIMIT, RepositoryUrl, parse_repository_url
+from gitmart.resources.base import cel_matches
 
 UNCHANGEABLE = "cannot be changed: delete this Repository and create another for the other address"
 
@@ -22,17 +22,23 @@ def _parse(value: object, info: ValidationInfo) -> RepositoryUrl:
     return parse_repository_url(value, allow_file=bool(info.context and info.context.get("allow_file_urls")))
 
 
-def _schema_entry(rule: UrlRule) -> dict[str, str]:
-    return {"rule": f"{'!' if rule.forbidden else ''}{cel_matches(rule.pattern)}", "message": rule.message}
+def url_rules(field: str) -> list[dict[str, str]]:
+    """
+    Return the rules on an address, for the schema of the mapping that holds it under `field`.
+
+    They stand there and not at the field: of a text that breaks a rule the API server repeats the value, and an
+    address may hold a password. Of a mapping it repeats nothing.
+    """
+    value = f"self.{field}"
+    rules = [
+        (f"{'!' if rule.forbidden else ''}{cel_matches(rule.pattern, value)}", rule.message) for rule in NETWORK_RULES
+    ]
+    rules.append((f"{value} == oldSelf.{field}", UNCHANGEABLE))
+    return [{"rule": rule, "message": message, "fieldPath": f".{field}"} for rule, message in rules]
 
 
 class _UrlField:
-    """
-    Makes a RepositoryUrl a field.
-
-    The schema has no `pattern`: the API server repeats the value that misses one, and it may hold a password.
-    Of a failed CEL rule it repeats only the type.
-    """
+    """Makes a RepositoryUrl a field. Its own schema has no pattern and no rule, for the reason in `url_rules`."""
 
     @staticmethod
     def __get_pydantic_core_schema__(source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -45,15 +51,7 @@ class _UrlField:
 
     @staticmethod
     def __get_pydantic_json_schema__(core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": URL_LIMIT,
-            CEL_KEY: [
-                *(_schema_entry(rule) for rule in NETWORK_RULES),
-                {"rule": "self == oldSelf", "message": UNCHANGEABLE},
-            ],
-        }
+        return {"type": "string", "minLength": 1, "maxLength": URL_LIMIT}
 
 
 GitUrl = Annotated[RepositoryUrl, _UrlField]

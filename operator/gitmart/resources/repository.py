@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from gitmart.resources.base import (
+    CEL_KEY,
     Conditions,
     Count,
     Model,
@@ -22,7 +25,7 @@ from gitmart.resources.base import (
 )
 from gitmart.resources.columns import AGE, MESSAGE, READY, PrinterColumn
 from gitmart.resources.duration import DurationBetween
-from gitmart.resources.git_url import GitUrl
+from gitmart.resources.git_url import GitUrl, url_rules
 from gitmart.resources.pod_template import PodTemplate, SecretName
 from gitmart.resources.quantity import ExtractionResources
 from gitmart.resources.schedule import Cron, TimeZone
@@ -115,6 +118,11 @@ class RepositorySpec(Model):
     pod_template: PodTemplate | None = Field(
         default=None, description="What is added to the pods: scheduling, labels, service account."
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = super().__get_pydantic_json_schema__(core, handler)
+        return schema | {CEL_KEY: [*url_rules("url"), *schema[CEL_KEY]]}
 
     @property
     def effective_interval(self) -> timedelta | None:
