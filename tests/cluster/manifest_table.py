@@ -64,7 +64,8 @@ def written(kind: str, name: str, spec: str, field: str = "", words: str = "", m
 
 def stalled(kind: str, name: str, field: str, words: str, **spec: object) -> Row:
     """Return a row that no schema can refuse."""
-    least = {"url": f"https://git.example.org/{name}"} if kind == "Repository" else {"schedule": "@daily"}
+    least = {"url": URL} if kind == "Repository" else {"schedule": "@daily"}
+    least = least | {"warehouseRef": {"name": name}}  # so that none is the double of another
     return Row(name, manifest(kind, name, least | spec), Verdict.STALLED, field, words)
 
 
@@ -115,6 +116,8 @@ GOOD = (
     schedule("cron-spaces", schedule="0  0   1 1 *"),
     written("Repository", "yaml-null", f"{{url: '{URL}', interval: null, suspend: null, branches: null, retries: ~}}"),
     written("Repository", "yaml-whole-float", f"{{url: '{URL}', retries: 3.0}}"),
+    written("Repository", "yaml-whole-cpu", f"{{url: '{URL}', resources: {{limits: {{cpu: 1.0}}}}}}"),
+    written("Repository", "yaml-null-label", f"{{url: '{URL}', podTemplate: {{labels: {{a: null}}}}}}"),
     written("Repository", "yaml-yes", f"{{url: '{URL}', suspend: yes}}"),
     written("Repository", "metadata-of-kubernetes", f"{{url: '{URL}'}}", metadata=", labels: {a: b}, annotations: {c: d}"),
 )  # fmt: skip

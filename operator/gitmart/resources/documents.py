@@ -39,6 +39,23 @@ def read_documents(content: bytes, *, is_json: bool) -> list[object]:
     return [document for document in documents if document is not None]
 
 
+def as_kubectl_sends(value: object) -> object:
+    """
+    Return a value of a manifest as it reaches the API server: without fields that are null, 3.0 as 3.
+
+    Nobody has to learn that a manifest means one thing there and another here. A null in a list stays.
+    """
+    match value:
+        case dict():
+            return {name: as_kubectl_sends(each) for name, each in value.items() if each is not None}
+        case list():
+            return [as_kubectl_sends(each) for each in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
+
+
 def _as_text(content: bytes) -> str:
     if len(content) > FILE_LIMIT:
         raise UnreadableError(f"is larger than {FILE_LIMIT // 1024} KiB, more than a manifest can be")

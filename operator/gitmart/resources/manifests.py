@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from gitmart.resources.base import API_VERSION, GROUP
 from gitmart.resources.dbtschedule import DbtSchedule
-from gitmart.resources.documents import FILE_LIMIT, UnreadableError, read_documents
+from gitmart.resources.documents import FILE_LIMIT, UnreadableError, as_kubectl_sends, read_documents
 from gitmart.resources.repository import Repository
 
 AnyResource: TypeAlias = Repository | DbtSchedule
@@ -129,6 +129,7 @@ def _expanded(documents: list[object]) -> list[object]:
 
 def _parse(document: object, number: int, *, allow_file_urls: bool) -> tuple[AnyResource | None, list[str]]:
     """Return the object of one document, or None, and its mistakes."""
+    document = as_kubectl_sends(document)
     if not isinstance(document, dict):
         what = "a list" if isinstance(document, list) else "a plain value"
         return None, [f"document {number} is {what}, not a manifest: it must have apiVersion, kind, metadata and spec"]
