@@ -93,6 +93,10 @@ def test_there_is_never_a_second_operator(render: Render) -> None:
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
 
 
+def test_the_operator_is_not_process_1_which_would_have_to_bury_the_dead(render: Render) -> None:
+    assert render().pods["Deployment"]["shareProcessNamespace"] is True
+
+
 def test_the_operator_is_asked_whether_it_lives_and_is_ready(render: Render) -> None:
     (container,) = render().pods["Deployment"]["containers"]
 
