@@ -86,7 +86,8 @@ def test_a_private_address_that_is_not_allowed_is_refused(scene: Scene) -> None:
 
     ready = condition_of(found, "Ready")
     assert ready["reason"] == "InvalidInput"
-    assert "kubernetes.default.svc has the private address" in ready["message"]
+    assert "kubernetes.default.svc has the address" in ready["message"]
+    assert "which is not a public address and is in no allowed network" in ready["message"]
     assert condition_of(found, "Stalled")["status"] == "True"
     assert kstatus(found) == "Failed", "only an edit can cure it"
     namespace.delete()
@@ -109,7 +110,7 @@ def test_a_release_of_some_namespaces_works_there_and_has_no_rights_elsewhere(sc
         made = second.helm("get", "manifest", second.name)
         assert "kind: Role\n" in made
         assert "kind: ClusterRole" not in made
-        assert outside.get("repository", "project")["status"] == {"observedGeneration": -1}
+        assert outside.get("repository", "project")["status"]["observedGeneration"] == -1
         assert outside.list("jobs") == []
         assert scene.git_server.count("outside") == 0
     for each in (inside, outside):
