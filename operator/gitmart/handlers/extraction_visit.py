@@ -24,6 +24,7 @@ from gitmart.handlers.visit import (
     document_of,
     look_again,
     make_job,
+    named,
     older_of,
     read_resource,
     read_status,
@@ -156,7 +157,8 @@ class ExtractionVisits:
         known = read_status(RepositoryStatus, document)
         generation = document["metadata"]["generation"]
         status = statuses.invalid(known, mistakes_of(error, Repository), generation, self._at.now())
-        await write_status(self._at, KIND, key, stored, document.get("status", {}), status)
+        if await write_status(self._at, KIND, key, stored, document.get("status", {}), status):
+            tell_changes(self._at, named(Repository, document), known.conditions, status.conditions)
         return self._policy.resync.total_seconds()
 
     def _tell_end(self, repository: Repository, run: Run) -> None:

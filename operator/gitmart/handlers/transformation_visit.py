@@ -27,6 +27,7 @@ from gitmart.handlers.visit import (
     document_of,
     look_again,
     make_job,
+    named,
     older_of,
     read_resource,
     read_status,
@@ -147,7 +148,8 @@ class TransformationVisits:
         known = read_status(DbtScheduleStatus, document)
         generation = document["metadata"]["generation"]
         status = statuses.invalid(known, mistakes_of(error, DbtSchedule), generation, self._at.now())
-        await write_status(self._at, KIND, key, stored, document.get("status", {}), status)
+        if await write_status(self._at, KIND, key, stored, document.get("status", {}), status):
+            tell_changes(self._at, named(DbtSchedule, document), known.conditions, status.conditions)
         return self._resync.total_seconds()
 
     def _tell_end(self, schedule: DbtSchedule, good: bool) -> None:

@@ -35,7 +35,7 @@ from gitmart.handlers.cluster import EVENT, JOB, POD, Cluster, Kind
 from gitmart.handlers.errors import AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError
 from gitmart.handlers.index import Indexes, Key, Stored
 from gitmart.handlers.patches import merge_patch
-from gitmart.resources.base import Condition, Resource, Status
+from gitmart.resources.base import Condition, ObjectMeta, Resource, Status
 from gitmart.workloads.jobs import owned_by
 from gitmart.workloads.pods import WorkerSettings
 
@@ -306,6 +306,12 @@ def document_of(stored: Stored) -> dict[str, Any]:
     """Return the resource's JSON."""
     document: dict[str, Any] = json.loads(stored.document)
     return document
+
+
+def named(model: type[Resource], document: dict[str, Any]) -> Resource:
+    """Return a resource of which nothing but the name is known: for telling people that the rest is invalid."""
+    known = {name: document["metadata"].get(name) for name in ("name", "namespace", "uid")}
+    return model.model_construct(metadata=ObjectMeta.model_construct(**known))
 
 
 async def cancelled(task: asyncio.Task[Any]) -> None:

@@ -360,6 +360,7 @@ def test_a_spec_that_only_python_refuses_is_told_with_our_sentence(world: World)
     world.run(script)
     ready = next(each for each in world.status()["conditions"] if each["type"] == "Ready")
     assert (ready["reason"], "spec.timeZone: 'Europe/Atlantis' is unknown" in ready["message"]) == ("InvalidSpec", True)
+    assert world.told == [("one", "Warning", "InvalidSpec")]
 
 
 def test_a_status_that_was_spoilt_by_hand_begins_anew(world: World) -> None:
