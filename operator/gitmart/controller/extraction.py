@@ -37,6 +37,7 @@ class Policy:
 
     checks: bool = True  # look at the git host before a Job is made
     resync: timedelta = timedelta(minutes=10)
+    image: str | None = None  # of worker pods; None: there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def decide(repository: Repository, seen: Seen, now: datetime, policy: Policy) ->
     delete = surplus(told, GOOD_JOBS_KEPT, FAILED_JOBS_KEPT)
     repository, runs = _told(repository, ours, recorded, {job.name for job in delete}, now)
     active = [child for child in ours if child.job.active]
-    hopeless = [child for child in active if not child.job.deleting and _is_hopeless(repository, child, now)]
+    hopeless = [child for child in active if not child.job.deleting and _is_hopeless(repository, child, now, policy)]
     for child in hopeless:
         delete.append(child.job)
         if child.is_stuck(now):
@@ -105,9 +106,11 @@ def decide(repository: Repository, seen: Seen, now: datetime, policy: Policy) ->
     return replace(step, revisit=soon, delete=tuple(delete), runs=(*runs, *step.runs))
 
 
-def _is_hopeless(repository: Repository, child: Child, now: datetime) -> bool:
-    """Whether a Job is given up: stuck for long, or stuck with a spec that was edited since."""
-    outdated = child.job.generation not in (None, repository.metadata.generation)
+def _is_hopeless(repository: Repository, child: Child, now: datetime, policy: Policy) -> bool:
+    """Whether a Job is given up: stuck for long, or stuck with a spec or an image that was changed since."""
+    job = child.job
+    edited = job.generation not in (None, repository.metadata.generation)
+    outdated = edited or (policy.image is not None and job.image not in (None, policy.image))
     return child.is_stuck(now) or (outdated and not child.ran and child.trouble() is not None)
 
 

@@ -8,6 +8,7 @@ are small, because the operator holds one for every Job and pod of the cluster t
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from gitmart.resources.labels import (
     DBTSCHEDULE_LABEL,
     GENERATION,
     GIT_HOST,
+    IMAGE,
     JOB_NAME_LABELS,
     OWNER_UID,
     REPOSITORY_LABEL,
@@ -55,6 +57,7 @@ class JobSeen:
     message: str
     deleting: bool
     suspended: bool = False  # somebody else, such as Kueue, decides when it starts
+    image: str | None = None  # None: not told
 
     @property
     def active(self) -> bool:
@@ -136,6 +139,7 @@ def job_seen(body: Json) -> JobSeen:
         message=ended.get("message", "") if ended else "",
         deleting=metadata.get("deletionTimestamp") is not None,
         suspended=bool(body.get("spec", {}).get("suspend")),
+        image=sys.intern(annotations[IMAGE]) if IMAGE in annotations else None,  # one text for a thousand Jobs
     )
 
 

@@ -110,7 +110,7 @@ class Operator:
             wake=self._queue.add,
         )
         checks = Checks(CheckOptions.of(settings), self._metrics.check_ended)
-        policy = Policy(checks=settings.checks, resync=settings.resync)
+        policy = Policy(checks=settings.checks, resync=settings.resync, image=settings.image)
         self._extractions = ExtractionVisits(at, places, policy, checks)
         self._transformations = TransformationVisits(at, settings.resync)
 

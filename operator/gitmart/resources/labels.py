@@ -13,6 +13,7 @@ SLOT = f"{GROUP}/slot"  # what a Job was made for
 GENERATION = f"{GROUP}/generation"  # of the resource it was made for
 OWNER_UID = f"{GROUP}/owner-uid"  # of that resource, should the owner reference get lost
 GIT_HOST = f"{GROUP}/git-host"
+IMAGE = f"{GROUP}/image"  # which the operator had the Job made with, whatever others make of it
 REQUESTED_AT = f"{GROUP}/requested-at"  # on a resource: run now, please; on a Job: which request it answers
 
 JOB_NAME_LABELS = ("batch.kubernetes.io/job-name", "job-name")  # on pods, by the Job controller

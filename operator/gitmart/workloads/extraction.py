@@ -8,6 +8,7 @@ from gitmart.contract.durations import format_duration
 from gitmart.resources.labels import (
     GENERATION,
     GIT_HOST,
+    IMAGE,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     OWNER_UID,
@@ -33,6 +34,7 @@ def extraction_job(
         GENERATION: str(metadata.generation),
         OWNER_UID: metadata.uid or "",
         GIT_HOST: spec.url.host,
+        IMAGE: settings.image,
     }
     if token is not None:
         annotations[REQUESTED_AT] = token

@@ -277,6 +277,27 @@ def test_a_job_of_an_older_spec_that_cannot_start_makes_room_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("image", "pod", "given_up"),
+    [
+        pytest.param("image:2", IMAGE, False, id="same"),
+        pytest.param(None, IMAGE, False, id="not-told"),
+        pytest.param("image:1", IMAGE, True, id="another"),
+        pytest.param("image:1", a_pod(ran=True), False, id="another-that-works"),
+    ],
+)
+def test_a_job_that_cannot_start_makes_room_for_one_with_the_present_image(
+    image: str | None, pod: PodSeen, given_up: bool
+) -> None:
+    policy = Policy(checks=False, image="image:2")
+    decision = at(a_repository(), T0 + MINUTE / 2, Child(a_job(image=image), [pod]), policy=policy)
+    assert (len(decision.delete), decision.start) == (int(given_up), None)
+
+    if given_up:  # which is no failure of the repository
+        gone = at(known(decision.status), T0 + 3 * MINUTE, policy=policy)
+        assert (gone.start is not None, gone.status.consecutive_failures) == (True, 0)
+
+
+@pytest.mark.parametrize(
     ("job", "pods"),
     [
         pytest.param(a_job(deleting=True), [IMAGE], id="given-up-and-not-yet-gone"),

@@ -309,6 +309,7 @@ def test_a_job_is_known_again_by_what_is_written_on_it() -> None:
 
     assert (seen.resource, seen.slot, seen.token, seen.generation) == ("one", "20260101T000000Z", "please", 3)
     assert (seen.claimed_by, seen.owner, seen.host) == ("u1", "u1", "git.example.org")
+    assert seen.image == SETTINGS.image
     assert made["metadata"]["namespace"] == "team"
 
 
