@@ -7,6 +7,7 @@ import os
 import ssl
 import subprocess
 import threading
+import time
 from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,8 @@ class GitServer:
     """
     Serves the bare repositories of a folder. Public unless `protect` was called.
 
-    `down = True` stops listening until it is False again; `failing = 503` answers everything with that status.
+    `down = True` stops listening until it is False again; `failing = 503` answers everything with that status;
+    while `silent` it takes connections and says nothing.
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class GitServer:
     authority: trustme.CA = field(default_factory=trustme.CA)
     requests: list[Request] = field(default_factory=list)
     failing: int | None = None
+    silent: bool = False
 
     def __post_init__(self) -> None:
         self.secrets: dict[str, set[str]] = {}  # repository: values of Authorization it takes
@@ -136,6 +139,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     timeout = 60  # seconds
 
     def setup(self) -> None:
+        while self.server.owner.silent:  # type: ignore[attr-defined]
+            time.sleep(0.2)
         self.request.settimeout(self.timeout)
         self.request.do_handshake()
         super().setup()

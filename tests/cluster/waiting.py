@@ -11,9 +11,14 @@ Found = TypeVar("Found")
 PAUSE = 0.2  # seconds between two looks
 
 
-def wait_for(condition: Callable[[], Found], timeout: float, describe: Callable[[], object] | None = None) -> Found:
+def wait_for(
+    condition: Callable[[], Found],
+    timeout: float,
+    describe: Callable[[], object] | None = None,
+    pause: float = PAUSE,
+) -> Found:
     """
-    Return what the condition gives, as soon as that is true; ask again until then.
+    Return what the condition gives, as soon as that is true; ask again every `pause` seconds until then.
 
     After `timeout` seconds fail with the last answer, and with what `describe` returns. A condition may
     raise AssertionError to say what it misses.
@@ -29,4 +34,4 @@ def wait_for(condition: Callable[[], Found], timeout: float, describe: Callable[
         if time.monotonic() > end:
             told = f"\n{describe()}" if describe else ""
             raise AssertionError(f"not within {timeout:g} s; the last answer was {answer!r}{told}")
-        time.sleep(PAUSE)
+        time.sleep(pause)
