@@ -9,7 +9,7 @@ killed at any time, and the next one goes on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -20,6 +20,7 @@ from gitmart.controller.admission import Caps, Waiting, admitted, full
 from gitmart.controller.observed import JobSeen
 from gitmart.controller.runs import Run
 from gitmart.local.events import Events
+from gitmart.local.looks import Looks
 from gitmart.local.objects import Objects, ResourceT
 from gitmart.local.processes import Launcher, Process
 from gitmart.local.requests import waiting
@@ -30,7 +31,6 @@ from gitmart.resources.manifests import AnyResource
 from gitmart.resources.repository import Repository, RepositoryStatus
 
 RESYNC = timedelta(minutes=10)
-CHECKS = 4  # at a time
 KEPT_MESSAGE = "`gitmart local up` keeps the schedule"
 
 _SECOND = timedelta(seconds=1)  # what clocks of resources tell apart
@@ -43,16 +43,6 @@ _REPEATED = {outcome.exit_code for outcome in Outcome if outcome.retryable and o
 def clock() -> datetime:
     """Return the time in whole seconds, as Kubernetes tells it."""
     return datetime.now(UTC).replace(microsecond=0)
-
-
-@dataclass(slots=True)
-class Look:
-    """A look at a git host for a slot; `run` once it has ended."""
-
-    slot: str
-    process: Process
-    started: datetime
-    run: Run | None = None
 
 
 class Follower:
@@ -75,12 +65,16 @@ class Follower:
         self._runs: Runs = launcher.runs
         self._caps = caps
         self._now = now
-        everything: list[AnyResource] = [*objects.all(Repository), *objects.all(DbtSchedule)]
+        repositories, schedules = objects.all(Repository), objects.all(DbtSchedule)
+        everything: list[AnyResource] = [*repositories, *schedules]
         self._known: dict[Key, AnyResource] = {key_of(each): each for each in everything}
+        # Who works stays so: what that depends on does not change while we follow.
+        self._addresses = repository.working_of(repositories)
+        self._targets = dbtschedule.working_of(schedules)
         self._followed = [key_of(each) for each in followed]
         self._processes: dict[str, Process] = {}  # of runs, by name of the Job
         self._leaving: list[Process] = []  # asked to end, and of no interest any more
-        self._looks: dict[Key, Look] = {}
+        self._looks = Looks(launcher.check)
         self._events = Events()
         self._next = datetime.min.replace(tzinfo=UTC)
         self._policy = extraction.Policy(resync=RESYNC)
@@ -88,8 +82,7 @@ class Follower:
     @property
     def processes(self) -> list[Process]:
         """All that run now."""
-        looks = [look.process for look in self._looks.values() if look.run is None]
-        return [*self._processes.values(), *looks, *self._leaving]
+        return [*self._processes.values(), *self._looks.processes, *self._leaving]
 
     def resume(self) -> None:
         """
@@ -122,9 +115,9 @@ class Follower:
             self._next = self._visit(now)
         return self._next
 
-    def stop(self, wait: Callable[[], bool]) -> None:
+    def stop(self, wait: Callable[[], bool]) -> int:
         """
-        End all processes; what they were at goes on when somebody follows again.
+        End all processes; return how many runs were cut off, and go on when somebody follows again.
 
         `wait` waits for a moment, and returns whether there is no more time to wait.
         """
@@ -145,6 +138,7 @@ class Follower:
         self._processes.clear()
         self._looks.clear()
         self._leaving.clear()
+        return sum(record.key in self._followed for record in self._runs.active())
 
     def _collect(self, now: datetime) -> bool:
         """Take note of the processes that have ended; return whether any has."""
@@ -154,10 +148,7 @@ class Follower:
                 del self._processes[job]
                 self._end_of_run(job, process, now)
                 happened = True
-        for look in self._looks.values():
-            if look.run is None and look.process.has_ended():
-                look.run = _seen(look, now)
-                happened = True
+        happened |= self._looks.collect(now)
         self._leaving = [process for process in self._leaving if not process.has_ended()]
         return happened
 
@@ -215,16 +206,15 @@ class Follower:
 
     def _decided(self, known: Repository, now: datetime) -> extraction.Decision:
         key = key_of(known)
-        look = self._looks.get(key)
-        check = extraction.Check(look.slot, look.run) if look is not None and look.run is not None else None
+        check = self._looks.seen(key)
         children = [record.child() for record in self._runs.of(key)]
         seen = extraction.Seen(children, self._older(known), check)
         decision = extraction.decide(known, seen, now, self._policy)
         self._delete(decision.delete)
         if check is not None and decision.start is None:
-            del self._looks[key]  # it was used: the status tells of it
+            self._looks.forget(key)  # it was used: the status tells of it
         if decision.check is not None:
-            self._look(known, decision.check.slot, now)
+            self._looks.begin(known, decision.check.slot, now)
         return decision
 
     def _admit(self, starting: Sequence[tuple[Repository, extraction.Decision]], now: datetime) -> None:
@@ -244,7 +234,7 @@ class Follower:
             if extraction.key_of(known) in chosen:
                 job = extraction.job_of(known, start.slot)
                 self._launch(_record(known, job, start.slot, start.token, now, known.spec.url.host), known)
-                self._looks.pop(key_of(known), None)
+                self._looks.forget(key_of(known))
                 status = decision.status
             else:
                 verdict = full(known.spec.url.host, running | chosen, self._caps)
@@ -299,19 +289,6 @@ class Follower:
             and after.selector.match_labels.items() <= each.metadata.labels.items()
         ]
 
-    def _look(self, known: Repository, slot: str, now: datetime) -> None:
-        """Look at the git host, unless that goes on, or too many do: then the end of one of them brings us back."""
-        key = key_of(known)
-        if (before := self._looks.get(key)) is not None:
-            if before.slot == slot and before.run is None:
-                return
-            if before.run is None:
-                before.process.stop()
-                self._leaving.append(before.process)
-            del self._looks[key]
-        if sum(look.run is None for look in self._looks.values()) < CHECKS:
-            self._looks[key] = Look(slot, self._launcher.check(known), now)
-
     def _launch(self, record: Record, resource: AnyResource) -> None:
         self._runs.save(record)
         process = (
@@ -334,13 +311,12 @@ class Follower:
         """Return the resource that has the address or the target, None when it is this one."""
         working: AnyResource
         if isinstance(resource, Repository):
-            working = repository.working_of(self._all(Repository))[repository.identity_of(resource)]
+            working = self._addresses[repository.identity_of(resource)]
         else:
-            working = dbtschedule.working_of(self._all(DbtSchedule))[dbtschedule.target_of(resource)]
-        return None if working.metadata.uid == resource.metadata.uid else cast(ResourceT, working)
-
-    def _all(self, kind: type[ResourceT]) -> list[ResourceT]:
-        return [each for each in self._known.values() if isinstance(each, kind)]
+            working = self._targets[dbtschedule.target_of(resource)]
+        if working.metadata.uid == resource.metadata.uid:
+            return None
+        return cast(ResourceT, self._known[key_of(working)])
 
     def _of(self, kind: type[ResourceT]) -> list[ResourceT]:
         """Return what is followed of a kind."""
@@ -377,10 +353,3 @@ def _record(resource: AnyResource, job: str, slot: str, token: str | None, now: 
         owner=resource.metadata.uid or "", slot=slot, token=token, generation=resource.metadata.generation, host=host,
         created_at=now,
     )  # fmt: skip
-
-
-def _seen(look: Look, now: datetime) -> Run:
-    """Return how a look went. One that says nothing says nothing of the host: an extraction follows."""
-    path = look.process.worker.output
-    told = path.read_text(encoding="utf-8", errors="replace") if path is not None and path.exists() else ""
-    return Run(min(look.started, now), now, look.process.exit_code, read_result(told))

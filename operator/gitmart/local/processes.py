@@ -99,11 +99,12 @@ class Launcher:
     def check(self, repository: Repository) -> Process:
         """Start a look at the git host; what it says is in the file that `worker.output` names."""
         name = f"check-{repository.metadata.namespace}-{repository.metadata.name}"
-        work = self.jobs.state.folder("work")
+        work, log = self.jobs.state.folder("work"), self.jobs.state.folder("logs") / f"{name}.log"
+        log.unlink(missing_ok=True)
         return Process(
             Worker(
                 words=["check", *remote_words(repository), "--timeout", format_duration(CHECK_TIMEOUT)],
-                url_file=None, result_file=None, log=self.jobs.state.folder("logs") / f"{name}.log",
+                url_file=None, result_file=None, log=log,
                 lock=self.jobs.lock, deadline=CHECK_TIMEOUT + CHECK_OVERTIME, grace=2, output=work / f"{name}.json",
             )
         )  # fmt: skip

@@ -112,16 +112,17 @@ class Runs:
 
     folder: Path
     _known: dict[str, Record] = field(default_factory=dict, init=False)  # by name of the Job
+    _names: dict[Key, set[str]] = field(default_factory=dict, init=False)  # of the Jobs of each resource
 
     def __post_init__(self) -> None:
         for path in sorted(self.folder.glob("*/*.json")):
             if not path.name.startswith("."):
                 record = _read(path)
-                self._known[record.job] = record
+                self._take(record)
 
     def of(self, key: Key) -> list[Record]:
         """Return the runs of a resource."""
-        return [record for record in self._known.values() if record.key == key]
+        return [self._known[name] for name in sorted(self._names.get(key, ()))]
 
     def all(self) -> list[Record]:
         """Return all runs."""
@@ -140,13 +141,14 @@ class Runs:
         path = self.path(record, "json")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_file(path, _RECORD.dump_json(record, indent=2).decode() + "\n")
-        self._known[record.job] = record
+        self._take(record)
 
     def delete(self, record: Record) -> None:
         """Remove all of a run."""
         for suffix in ("result", "log", "json"):  # the last one names the others
             self.path(record, suffix).unlink(missing_ok=True)
         self._known.pop(record.job, None)
+        self._names.get(record.key, set()).discard(record.job)
 
     def tidy(self) -> None:
         """Delete what is left of runs that are gone: their workers may have written after that."""
@@ -177,6 +179,10 @@ class Runs:
     def save_schedule_time(self, key: Key, owner: str, time: datetime) -> None:
         """Remember the time of the schedule that a run was made for."""
         write_file(self._cron_path(key), f"{owner} {time.isoformat()}\n")
+
+    def _take(self, record: Record) -> None:
+        self._known[record.job] = record
+        self._names.setdefault(record.key, set()).add(record.job)
 
     def _cron_path(self, key: Key) -> Path:
         _, namespace, name = key

@@ -65,8 +65,9 @@ def follow(state: State, files: Sequence[str], caps: Caps) -> Exit:
         except PostgresError as error:
             raise ServerError(str(error)) from None
         finally:
-            follower.stop(lambda: _must_hurry(wakeups))
-    say("stopped: what was running goes on with the next `gitmart local up`; the server still runs")
+            cut_off = follower.stop(lambda: _must_hurry(wakeups))
+    going_on = f"; {cut_off} cut off, to go on with the next `gitmart local up`" if cut_off else ""
+    say(f"stopped{going_on}; the server still runs")
     return Exit.ALL_WELL
 
 

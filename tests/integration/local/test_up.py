@@ -117,10 +117,11 @@ def test_an_edited_spec_is_a_new_generation(ready: Local, repository: Path, mani
     assert after["status"]["branches"] == 1
 
 
-def test_every_mistake_is_named_before_anything_starts(local: Local, manifest: Manifest) -> None:
+@pytest.mark.parametrize("words", [["up", "--once"], ["up"]])
+def test_every_mistake_is_named_before_anything_starts(local: Local, manifest: Manifest, words: list[str]) -> None:
     wrong = manifest("one", "git@git.example.org:a", timeout="soon", branch="main")
 
-    said = local.run("up", "--once", "-f", wrong, code=Exit.INVALID_INPUT)
+    said = local.run(*words, "-f", wrong, code=Exit.INVALID_INPUT)
 
     assert all(field in said for field in ("spec.url", "spec.timeout", "spec.branch"))
     assert not local.folder.exists()
