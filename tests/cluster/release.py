@@ -31,7 +31,6 @@ from .environment.obtain import Obtained
 from .environment.places import PROJECT, Site, cache_folder
 from .environment.progress import say
 from .git_server import GitServer
-from .waiting import wait_for
 
 CHART = PROJECT / "charts" / "gitmart"
 NAME = "gitmart"
@@ -177,7 +176,7 @@ class Known:
     owner: int  # the process it ends with
     namespace: str
     obtained: dict[str, Any]
-    seconds: float = 0.0  # from `helm install` until it was ready
+    seconds: float = 0.0  # from `helm install` until it was ready; 0: it is not
 
     @property
     def cluster(self) -> Cluster:
@@ -202,19 +201,19 @@ def end(owner: int) -> None:
 def _shared(cluster: Cluster, git_server: GitServer) -> Known:
     """Return this run's release, made if need be, once that of another run is gone."""
     owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-
-    def ours() -> Known | None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
         with _locked():
             found = known()
-            if found is not None and found.owner == owner:
-                return found
-            if found is not None and psutil.pid_exists(found.owner):
-                return None
-            if found is not None:
-                _remove(found)  # its run was killed
-            return _made(cluster, git_server, owner)
-
-    return wait_for(ours, PATIENCE, lambda: f"the cluster has the release of another test run: {known()}")
+            if found is None or not psutil.pid_exists(found.owner):
+                if found is not None:
+                    _remove(found)  # its run was killed
+                return _made(cluster, git_server, owner)
+        if found.owner == owner:
+            assert found.seconds, "the release did not become ready: the first test that failed says why"
+            return found
+        assert time.monotonic() < deadline, f"the cluster has the release of another test run: {found}"
+        time.sleep(1)
 
 
 def _made(cluster: Cluster, git_server: GitServer, owner: int) -> Known:
