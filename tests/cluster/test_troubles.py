@@ -15,7 +15,7 @@ import pytest
 
 from gitmart.controller.naming import job_name
 
-from .client import job, restricted_pod
+from .client import condition_of, job, restricted_pod
 from .git_server import GitServer
 from .operator_process import OperatorProcess
 from .release import Release, secret
@@ -408,13 +408,21 @@ def test_an_image_that_does_not_exist(scene: Scene) -> None:
 @side_by_side
 def test_a_node_that_nobody_has(scene: Scene) -> None:
     place = scene.place("lonely")
-    place.repository(place.publish(), podTemplate={"nodeSelector": {"disk": "none-like-it"}})
+    nowhere = {"nodeSelector": {"disk": "none-like-it"}}
+    place.repository(place.publish(), podTemplate=nowhere)
+    place.schedule(podTemplate=nowhere)
+    place.run_now("dbtschedule", "bad")
     place.trouble("Unschedulable", "no node takes the pod", "didn't match")
+    place.when("dbtschedules", lambda found: condition_of(found, "LastRunSucceeded").get("reason") == "Unschedulable")
 
     place.repository(place.url())
+    place.schedule()
+    place.failed_run("Unschedulable", "no node takes the pod")
+    place.run_now("dbtschedule", "good")
 
     place.ready()
-    place.is_calm(pods=2)
+    place.good_run()
+    place.is_calm(pods=4)
 
 
 @side_by_side

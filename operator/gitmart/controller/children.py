@@ -63,7 +63,11 @@ class Child:
 
     def is_stuck(self, now: datetime) -> bool:
         """Whether it has been hopeless for so long that it is given up."""
-        return not self.ran and self.trouble() is not None and now - self.job.created_at >= STUCK_AFTER
+        return self.is_hopeless() and now - self.job.created_at >= STUCK_AFTER
+
+    def is_hopeless(self) -> bool:
+        """Whether nothing of it ever started, and it is known why."""
+        return not self.ran and self.trouble() is not None
 
     def given_up(self, now: datetime) -> Run:
         """Return the run of a Job that is given up because nothing of it ever started."""

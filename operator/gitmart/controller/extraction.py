@@ -111,7 +111,7 @@ def _is_hopeless(repository: Repository, child: Child, now: datetime, policy: Po
     job = child.job
     edited = job.generation not in (None, repository.metadata.generation)
     outdated = edited or (policy.image is not None and job.image not in (None, policy.image))
-    return child.is_stuck(now) or (outdated and not child.ran and child.trouble() is not None)
+    return child.is_stuck(now) or (outdated and child.is_hopeless())
 
 
 def _told(

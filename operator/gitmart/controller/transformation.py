@@ -74,7 +74,7 @@ def decide(schedule: DbtSchedule, seen: Seen, now: datetime, resync: timedelta) 
     delete = surplus(_own_and_told(schedule, seen.children, fresh), *_limits(schedule))
     schedule, runs = _told(schedule, fresh)
     active = [child for child in seen.children if child.job.active and not child.job.deleting]
-    for child in [child for child in active if child.is_stuck(now)]:
+    for child in [child for child in active if _is_hopeless(schedule, child, now)]:
         active.remove(child)
         if child.job.name not in {past.job for past in schedule.status.history}:
             run = child.given_up(now)
@@ -98,6 +98,12 @@ def decide(schedule: DbtSchedule, seen: Seen, now: datetime, resync: timedelta) 
     idle = schedule.status
     status = _starting(schedule, start) if start else idle
     return Decision(status, max(soon, now), False, tuple(delete), start, idle, runs)
+
+
+def _is_hopeless(schedule: DbtSchedule, child: Child, now: datetime) -> bool:
+    """Whether a Job is given up: stuck for long, or stuck with a spec that was edited since."""
+    outdated = child.job.generation not in (None, schedule.metadata.generation)
+    return child.is_stuck(now) or (outdated and child.is_hopeless())
 
 
 def _ours(schedule: DbtSchedule, seen: Seen) -> list[Child]:

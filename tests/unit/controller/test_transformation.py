@@ -181,6 +181,17 @@ def test_a_run_that_cannot_start_says_why_and_is_given_up() -> None:
     assert (again.delete, again.runs) == ((), ())
 
 
+def test_a_run_of_an_older_spec_that_cannot_start_is_given_up_at_once() -> None:
+    stuck = Child(a_child().job, [a_pod("run", unschedulable="no node")])
+    status = at(new(), T0, stuck).status
+    edited = a_schedule(generation=2).model_copy(update={"status": status})
+    decision = at(edited, T0 + MINUTE, stuck)
+
+    assert decision.delete == (stuck.job,)
+    assert told(decision.status, "LastRunSucceeded") == ("False", "Unschedulable")
+    assert told(decision.status, "Ready") == ("True", "Accepted")
+
+
 # Run now
 
 ASKED = {REQUESTED_AT: "x"}
