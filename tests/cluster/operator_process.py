@@ -3,13 +3,15 @@ The real operator as a process beside the cluster, which can be made to die at a
 
 Run as a program it is `gitmart operator` but for one thing: GITMART_TEST_DIE names a moment, such as `before POST jobs 2`
 or `after PATCH repositories/status 1`, at which the process ends as if it were killed. Each write is noted in the file
-GITMART_TEST_WRITES before it is sent. The switch is this program's, the product has none.
+GITMART_TEST_WRITES before it is sent. With GITMART_TEST_IMPATIENT watches are compared every few seconds, and one that
+stays behind for some more is dead. The switches are this program's, the product has none.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import os
 import signal
 import socket
@@ -19,15 +21,18 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from gitmart.contract.logs import configure_logging
 from gitmart.handlers.cluster import JSON, Cluster, Object
 from gitmart.handlers.command import serve
+from gitmart.handlers.liveness import Limits
 from gitmart.handlers.settings import Settings
+from gitmart.handlers.watches import Watches
 
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 DIED = 99  # exit code of a process that ended at its moment
 ROOT = Path(__file__).parents[2]
 
@@ -147,6 +152,20 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
+def _end_with_the_thread_that_started_us() -> None:
+    """Let no killed test run leave an operator behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _be_impatient() -> None:
+    allowing, compare = Limits.allowing, Watches.keep_comparing
+    Limits.allowing = lambda timeout: replace(allowing(timeout), watch=20.0)  # type: ignore[method-assign]
+    Watches.keep_comparing = lambda self, cluster: compare(self, cluster, every=5.0)  # type: ignore[method-assign,assign]
+
+
 if __name__ == "__main__":
+    _end_with_the_thread_that_started_us()
+    if os.environ.get("GITMART_TEST_IMPATIENT"):
+        _be_impatient()
     configure_logging()
     sys.exit(asyncio.run(serve(Settings.of(argparse.Namespace(), os.environ), MortalCluster)))
