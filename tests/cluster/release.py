@@ -36,7 +36,7 @@ CHART = PROJECT / "charts" / "gitmart"
 NAME = "gitmart"
 WAREHOUSE = "gitmart-warehouse"
 OTHER_OPERATOR = "gitmart.test/other-operator"  # label of namespaces that are not the release's business
-OURS = "gitmart.test/release"  # label of what `end` removes
+OURS = "gitmart.test/release"  # label of what goes with the release, at the latest
 PATIENCE = 900.0  # seconds that one test run waits for the release of another
 READY_WITHIN = 180.0  # seconds; an image store that is cold and two busy cores included
 
@@ -237,9 +237,17 @@ def _remove(found: Known) -> None:
     kubeconfig = found.cluster.kubeconfig
     if kubeconfig.exists() and found.cluster.run("get", "--raw", "/readyz").returncode == 0:
         Release(found.cluster, found.cluster.namespace(found.namespace)).remove()
-        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
-            found.cluster.kubectl("delete", kind, "--selector", OURS, "--ignore-not-found")
+        _sweep(found.cluster)
     _notes().unlink()
+
+
+def _sweep(cluster: Cluster) -> None:
+    """Delete all else with our label: a run that was killed has left it, and its Repositories would go on."""
+    volumes = json.loads(cluster.kubectl("get", "persistentvolumes", "--selector", OURS, "-o", "json"))["items"]
+    kinds = "validatingadmissionpolicybindings,validatingadmissionpolicies,namespaces,persistentvolumes"
+    cluster.kubectl("delete", kinds, "--selector", OURS, "--ignore-not-found", "--wait=false")
+    for volume in volumes:
+        shutil.rmtree(volume["spec"]["hostPath"]["path"], ignore_errors=True)
 
 
 def _boundary(release: Release) -> tuple[dict[str, Any], dict[str, Any]]:

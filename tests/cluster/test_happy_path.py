@@ -17,7 +17,7 @@ from gitmart.workloads.pods import USER
 from .client import Namespace, condition_of, job
 from .environment.golang import tool
 from .git_server import GitServer
-from .release import Release, secret
+from .release import OURS, Release, secret
 from .side_by_side import Stage, side_by_side, stage
 from .waiting import wait_for
 
@@ -92,7 +92,7 @@ def scene(
 ) -> Iterator[Stage]:
     """All tests of this module, running in one namespace."""
     namespace = release.cluster.namespace(f"users-{uuid4().hex[:8]}")
-    namespace.create()
+    namespace.create(**{OURS: "true"})
     release.connect(namespace)
     folder = tmp_path_factory.mktemp("repositories")
     with stage(request, Scene(release, namespace, git_server, lambda name: Repository(folder / name))) as running:

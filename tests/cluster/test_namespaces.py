@@ -13,7 +13,7 @@ from tests.conftest import Repository
 
 from .client import Namespace, condition_of
 from .git_server import GitServer
-from .release import CHART, OTHER_OPERATOR, Release, site_values
+from .release import CHART, OTHER_OPERATOR, OURS, Release, site_values
 from .rights import GRANTED, rights
 from .side_by_side import Stage, side_by_side, stage
 from .test_happy_path import SOON, a_repository, kstatus
@@ -35,7 +35,7 @@ class Scene:
     def namespace(self, purpose: str, **labels: str) -> Namespace:
         """Return a new namespace."""
         made = self.release.cluster.namespace(f"{purpose}-{uuid4().hex[:8]}")
-        made.create(**labels)
+        made.create(**{OURS: "true"} | labels)
         return made
 
     def publish(self, name: str) -> str:
