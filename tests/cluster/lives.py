@@ -121,10 +121,12 @@ class Life:
     def end(self) -> Json:
         """Return what there is: the status, the Jobs that are left, the CronJob."""
         resource, jobs = self.resource.obj, self._get("jobs")["items"]
-        names = {job_name("one", resource["metadata"]["uid"], slot): slot for slot in self.scenario.slots}
+        uid = resource["metadata"]["uid"]
+        names = {job_name("one", uid, slot): slot for slot in self.scenario.slots}
+        names |= {uid: "uid", self.namespace.name: "namespace"}
         left = sorted((slot_of(job), ending(job) or "active") for job in jobs)
         cron_jobs = [each["spec"] for each in self._get("cronjobs")["items"]]
-        return {"status": _plain(resource["status"], names), "jobs": left, "cron jobs": _plain(cron_jobs, {})}
+        return {"status": _plain(resource["status"], names), "jobs": left, "cron jobs": _plain(cron_jobs, names)}
 
     def is_ready(self) -> bool:
         """Whether the operator, alive again if it had died, works on what there is."""
@@ -163,7 +165,7 @@ def ending(job: Json) -> str | None:
 
 
 def _plain(value: Any, slots: dict[str, str]) -> Any:
-    """Return the value without times, and with slots for the names of Jobs, in which a uid is hidden."""
+    """Return the value without times, and with slots for the names of Jobs, in which a uid is hidden, and the like."""
     if isinstance(value, dict):
         return {key: "a time" if key in TIMES else _plain(each, slots) for key, each in value.items() if key != "uid"}
     if isinstance(value, list):
