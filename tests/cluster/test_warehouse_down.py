@@ -45,7 +45,7 @@ def test_a_warehouse_that_goes_down_and_comes_back(scene: Scene) -> None:
     try:
         place.run_now("repository", "while-down")
         place.run_now("dbtschedule", "while-down")
-        status = place.trouble("WarehouseUnreachable", "PostgreSQL: ", "postgresql")["status"]
+        status = place.trouble("WarehouseUnreachable", "PostgreSQL: ", "port 5432")["status"]
         assert (status["state"], status["commits"]) == ("failed", 1)  # what is known stays
         place.failed_run("WarehouseUnreachable", "PostgreSQL")
     finally:

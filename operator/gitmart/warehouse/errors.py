@@ -84,7 +84,7 @@ _BY_SQLSTATE: dict[str, type[WarehouseError]] = {
 def classify(error: psycopg.Error) -> WarehouseError | None:
     """Return the error a person can act on, or None when the error is ours (a bug)."""
     state = error.sqlstate or ""
-    text = str(error).strip() or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__  # one line: it becomes a column of kubectl's
     for length in (5, 3, 2):
         if (kind := _BY_SQLSTATE.get(state[:length])) is not None:
             return kind(f"PostgreSQL: {text}")

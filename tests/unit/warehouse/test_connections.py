@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gitmart.contract.outcomes import Outcome
-from gitmart.warehouse.connections import warehouse_url
-from gitmart.warehouse.errors import MissingSecretError, SettingError
+from gitmart.warehouse.connections import connect, warehouse_url
+from gitmart.warehouse.errors import MissingSecretError, SettingError, UnreachableError
 
 WORDS = "key extract-url of Secret gitmart-warehouse in namespace default"
 URL = "postgresql://user:canary@host:5432/base"
@@ -58,3 +58,10 @@ def test_the_file_is_read_without_its_line_feed(tmp_path: Path) -> None:
 def test_a_folder_instead_of_a_file_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="cannot be read"):
         warehouse_url({"GITMART_WAREHOUSE_URL_FILE": str(tmp_path)})
+
+
+def test_a_server_that_is_not_there_is_told_in_one_line() -> None:
+    with pytest.raises(UnreachableError, match="port 1 failed: Connection refused Is the server running") as failure:
+        connect("postgresql://someone@127.0.0.1:1/base", application_name="test")
+
+    assert "\n" not in str(failure.value)
