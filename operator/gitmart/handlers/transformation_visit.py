@@ -84,7 +84,10 @@ class TransformationVisits:
         await delete_jobs(self._at, key, decision.delete)
         status = await self._carried_out(key, schedule, decision)
         if await write_status(self._at, KIND, key, stored, document.get("status", {}), status):
-            tell_changes(self._at, schedule, schedule.status.conditions, status.conditions)
+            said, says = schedule.status.conditions, status.conditions
+            tell_changes(self._at, schedule, said, says)
+            if not decision.runs:  # a run that does not get to work; ends are told below
+                tell_changes(self._at, schedule, said, says, statuses.LAST_RUN_SUCCEEDED)
         updated = schedule.model_copy(update={"status": status})
         for run in decision.runs:
             self._at.meter.ended(updated, run)

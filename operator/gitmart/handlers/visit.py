@@ -268,9 +268,11 @@ async def write_status(
     return True
 
 
-def tell_changes(at: Surroundings, resource: Resource, before: Sequence[Condition], after: Sequence[Condition]) -> None:
-    """Tell people when Ready says something else than before."""
-    was, now = find(before, READY), find(after, READY)
+def tell_changes(
+    at: Surroundings, resource: Resource, before: Sequence[Condition], after: Sequence[Condition], kind: str = READY
+) -> None:
+    """Tell people when a condition says something else than before."""
+    was, now = find(before, kind), find(after, kind)
     if (
         now is None
         or now.status == "Unknown"

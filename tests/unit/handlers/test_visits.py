@@ -424,3 +424,24 @@ def test_a_request_makes_one_job_and_is_answered(world: World) -> None:
     world.run(script)
     assert len(world.jobs()) == 1
     assert world.status("analytics", "dbtschedules")["lastHandledRequest"] == "now"
+
+
+def test_a_run_of_dbt_that_does_not_get_to_work_is_told_once(world: World) -> None:
+    world.add("DbtSchedule", "analytics", annotations={"gitmart.dev/requested-at": "now"})
+
+    async def script(_: ExtractionVisits, visit: TransformationVisits) -> None:
+        world.watch()
+        await visit(SCHEDULE)
+        name = world.jobs()[0]["metadata"]["name"]
+        labels = {"batch.kubernetes.io/job-name": name, "gitmart.dev/dbtschedule": "analytics"}
+        metadata = {"namespace": "team", "labels": labels}
+        waits = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+        world.server.put(
+            f"/api/v1/namespaces/team/pods/{name}-x", {"metadata": metadata, "status": {"conditions": [waits]}}
+        )
+        for _again in range(3):
+            world.watch()
+            await visit(SCHEDULE)
+
+    world.run(script)
+    assert world.told == [("analytics", "Normal", "Accepted"), ("analytics", "Warning", "Unschedulable")]
