@@ -190,7 +190,7 @@ def test_any_refs_agree(
         pytest.param("private", 77, "AuthenticationFailed", "set spec.secretRef", id="credentials wanted"),
         pytest.param("nothing", 66, "NotFound", "nothing", id="not there"),
         pytest.param("broken", 68, "HostUnreachable", "503", id="out of order"),
-        pytest.param("silent", 72, "Timeout", "0:00:02", id="silent"),
+        pytest.param("silent", 72, "Timeout", "timeout of 2s", id="silent"),
         pytest.param("endless", 65, "RepositoryDamaged", "64 MiB of refs", id="too much"),
     ],
 )

@@ -144,10 +144,13 @@ def test_stopped_in_the_middle_everything_stays_usable(
     ready: Local, repository: Path, manifest: Manifest, number: signal.Signals
 ) -> None:
     file = manifest("one", repository)
-    with ready.start("up", "--once", "-f", file) as process:
-        wait_for_running(ready, process, "one")
-        process.send_signal(number)
-        _, said = process.communicate()
+    for _ in range(5):
+        with ready.start("up", "--once", "-f", file) as process:
+            wait_for_running(ready, process, "one")
+            process.send_signal(number)
+            _, said = process.communicate()
+        if process.returncode != Exit.ALL_WELL:
+            break  # else the signal came when all was done, as on a busy machine it may
 
     assert process.returncode == Exit.CANCELLED, said
     assert "run the command again" in said

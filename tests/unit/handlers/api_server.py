@@ -222,5 +222,8 @@ def against(server: ApiServer, script: Callable[[], Awaitable[None]]) -> None:
     async def main() -> None:
         async with serving(server):
             await script()
+        # Connections that are being closed are closed by the loop's next rounds, and it has none after this.
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     asyncio.run(main())
