@@ -82,6 +82,8 @@ class SilentProxy:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for _ in range(3):  # connections are gone a round of the loop after they were given up
+            await asyncio.sleep(0)
 
     def _towards_api_server(self) -> ssl.SSLContext:
         user, cluster = self._given["users"][0]["user"], self._given["clusters"][0]["cluster"]
@@ -111,7 +113,7 @@ class SilentProxy:
         finally:
             self._connections.discard(connection)
             for writer in (client_out, api_out):
-                writer.close()
+                writer.transport.abort()  # a TLS farewell would outlive the loop
 
     async def _pass(
         self, connection: _Connection, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, from_client: bool
