@@ -180,12 +180,15 @@ def test_killed_in_the_middle_the_next_one_goes_on(ready: Local, repository: Pat
 @pytest.mark.slow
 def test_two_at_once_take_turns_and_say_so(ready: Local, repository: Path, manifest: Manifest) -> None:
     file = manifest("one", repository)
-    with ready.start("up", "--once", "-f", file) as first:
-        wait_for_running(ready, first, "one")
-        second = ready.run("up", "--once", "-f", file)
-        _, said = first.communicate()
+    for _ in range(5):
+        with ready.start("up", "--once", "-f", file) as first:
+            wait_for_running(ready, first, "one")
+            second = ready.run("up", "--once", "-f", file)
+            _, said = first.communicate()
+        assert first.returncode == 0, said
+        if "waiting" in second:
+            break  # else the first was done before the second began, as on a busy machine it may
 
-    assert first.returncode == 0, said
     assert f"waiting for another command on this state folder: gitmart local up (process {first.pid})" in second
 
 
