@@ -16,6 +16,7 @@ from gitmart.handlers.cluster import REPOSITORY as KIND
 from gitmart.handlers.index import REPOSITORY, Key, Stored, address_of
 from gitmart.handlers.places import Places
 from gitmart.handlers.visit import (
+    WAIT_FOR_WATCH,
     Refused,
     Surroundings,
     cancelled,
@@ -35,8 +36,6 @@ from gitmart.handlers.visit import (
 from gitmart.resources.manifests import mistakes_of
 from gitmart.resources.repository import Repository, RepositoryStatus
 from gitmart.workloads.extraction import extraction_job
-
-WAIT_FOR_WATCH = 1.0  # seconds; the watch wakes us earlier
 
 LookAt = Callable[[Repository], Awaitable[Run]]
 

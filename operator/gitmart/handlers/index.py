@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from gitmart.contract.repository_url import parse_repository_url
 from gitmart.controller.admission import Key as Place
 from gitmart.controller.observed import CronJobSeen, JobSeen, PodSeen, cron_job_seen, job_seen, pod_seen
+from gitmart.resources.base import WarehouseRef
 from gitmart.resources.labels import DBTSCHEDULE_LABEL, REPOSITORY_LABEL
 
 Json = Mapping[str, Any]
@@ -28,7 +29,7 @@ _METADATA = (
     *("name", "namespace", "uid", "generation", "resourceVersion", "creationTimestamp", "deletionTimestamp"),
     *("labels", "annotations"),
 )
-_DEFAULT_SECRET = "gitmart-warehouse"  # noqa: S105 # a name
+_DEFAULT_SECRET = WarehouseRef().name
 
 
 class Key(NamedTuple):

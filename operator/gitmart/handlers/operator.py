@@ -16,7 +16,7 @@ from gitmart.handlers.checks import CheckOptions, Checks
 from gitmart.handlers.cluster import Cluster, Kind
 from gitmart.handlers.errors import ApiError, ConflictError, NotFoundError
 from gitmart.handlers.events import Events
-from gitmart.handlers.extraction_visit import WAIT_FOR_WATCH, ExtractionVisits
+from gitmart.handlers.extraction_visit import ExtractionVisits
 from gitmart.handlers.index import REPOSITORY, Indexes, Key
 from gitmart.handlers.liveness import Heartbeat, Limits, Observations, reason_to_die
 from gitmart.handlers.meter import ResourceMeter
@@ -27,14 +27,13 @@ from gitmart.handlers.registration import CHILDREN, OURS, RESOURCES, Registratio
 from gitmart.handlers.server import Readiness, Server
 from gitmart.handlers.settings import Settings
 from gitmart.handlers.transformation_visit import TransformationVisits
-from gitmart.handlers.visit import Surroundings
+from gitmart.handlers.visit import WAIT_FOR_WATCH, Surroundings
 from gitmart.handlers.watches import Watched, Watches
 from gitmart.workloads.pods import WorkerSettings
 
 log = logging.getLogger(__name__)
 
 KINDS_LOOK = 2.0  # seconds between looks for our kinds, while the CustomResourceDefinitions are not there
-
 EMPTY_LOOK = 2.0  # seconds between looks whether there is anything at all, until the first event
 
 
@@ -92,7 +91,8 @@ class Operator:
                 told = True
             else:
                 return
-            await asyncio.wait([asyncio.create_task(stop.wait())], timeout=KINDS_LOOK)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), KINDS_LOOK)
 
     async def _begin(self, indexes: Indexes) -> None:
         """Make what visits need, once Kopf has made the indexes. They are filled later."""
@@ -187,8 +187,3 @@ def _worker_settings(settings: Settings) -> WorkerSettings:
         proxy=settings.git_proxy,
         no_proxy=settings.git_no_proxy,
     )
-
-
-async def run(settings: Settings, cluster: Cluster, metrics: Metrics, stop: asyncio.Event) -> None:
-    """Run the operator until `stop` is set."""
-    await Operator(settings, cluster, metrics).run(stop)

@@ -19,6 +19,7 @@ from gitmart.handlers.cluster import DBT_SCHEDULE as KIND
 from gitmart.handlers.errors import NotFoundError
 from gitmart.handlers.index import Key, Stored, target_of
 from gitmart.handlers.visit import (
+    WAIT_FOR_WATCH,
     Refused,
     Surroundings,
     apply_object,
@@ -38,8 +39,6 @@ from gitmart.handlers.visit import (
 from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
 from gitmart.resources.manifests import mistakes_of
 from gitmart.workloads.transformation import cron_job, transformation_job
-
-WAIT_FOR_WATCH = 1.0  # seconds; the watch wakes us earlier
 
 
 class TransformationVisits:

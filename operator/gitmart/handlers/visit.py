@@ -33,13 +33,15 @@ from gitmart.controller.transformation import FOREIGN_CRON_JOB
 from gitmart.handlers.awaited import Awaited, at_least
 from gitmart.handlers.cluster import EVENT, JOB, POD, Cluster, Kind
 from gitmart.handlers.errors import AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError
-from gitmart.handlers.index import Indexes, Key, Stored
+from gitmart.handlers.index import REPOSITORY, Indexes, Key, Stored
 from gitmart.handlers.patches import merge_patch
 from gitmart.resources.base import Condition, ObjectMeta, Resource, Status
+from gitmart.resources.labels import DBTSCHEDULE_LABEL, JOB_NAME_LABELS, REPOSITORY_LABEL
 from gitmart.workloads.jobs import owned_by
 from gitmart.workloads.pods import WorkerSettings
 
 FIRST_REPEAT, LAST_REPEAT = 60.0, 900.0  # seconds until what the API server refused is tried again
+WAIT_FOR_WATCH = 1.0  # seconds; the watch wakes us earlier
 UNSEEN_LIMIT = 30.0  # seconds after which a write that the watch has not shown is looked up
 # A Job none of whose pods has started is looked at again so often: some reasons stand in Events alone.
 STARTING_LOOK = 15.0  # seconds
@@ -105,9 +107,8 @@ async def settled(at: Surroundings, key: Key) -> bool:
 
 async def _give_up_on_gone(at: Surroundings, key: Key) -> None:
     """Await nothing any more if the resource's Jobs are just those that the watch has shown."""
-    kind = JOB
-    label = f"gitmart.dev/{key.kind.lower()}={key.name}"
-    there = {job["metadata"]["uid"] for job in await at.cluster.list(kind, key.namespace, labels=label)}
+    label = f"{REPOSITORY_LABEL if key.kind == REPOSITORY else DBTSCHEDULE_LABEL}={key.name}"
+    there = {job["metadata"]["uid"] for job in await at.cluster.list(JOB, key.namespace, labels=label)}
     if there == {job.uid for job in at.indexes.jobs_of(key)}:
         at.awaited.forget(key)
 
@@ -151,7 +152,7 @@ async def _confirmed(at: Surroundings, key: Key, child: Child) -> Child | None:
 
 
 async def _pods(at: Surroundings, key: Key, job: str) -> list[PodSeen]:
-    label = f"batch.kubernetes.io/job-name={job}"
+    label = f"{JOB_NAME_LABELS[0]}={job}"
     return [pod_seen(body) for body in await at.cluster.list(POD, key.namespace, labels=label)]
 
 
