@@ -85,11 +85,12 @@ def test_a_private_address_that_is_not_allowed_is_refused(scene: Scene) -> None:
     found = namespace.wait_for_condition("repository", "inside", "Ready", "False", SOON)
 
     ready = condition_of(found, "Ready")
-    assert ready["reason"] == "InvalidInput"
+    assert ready["reason"] == "AddressNotAllowed"
     assert "kubernetes.default.svc has the address" in ready["message"]
     assert "which is not a public address and is in no allowed network" in ready["message"]
-    assert condition_of(found, "Stalled")["status"] == "True"
-    assert kstatus(found) == "Failed", "only an edit can cure it"
+    assert kstatus(found) == "InProgress", "it is tried again"
+    assert found["status"]["consecutiveFailures"] == 1
+    assert found["status"]["nextExtractionTime"] > ready["lastTransitionTime"]
     namespace.delete()
 
 
@@ -118,23 +119,26 @@ def test_a_release_of_some_namespaces_works_there_and_has_no_rights_elsewhere(sc
 
 
 @side_by_side
-def test_upgrades_keep_passwords_and_removal_keeps_the_data(scene: Scene) -> None:
+def test_upgrades_allow_networks_and_keep_passwords_and_removal_keeps_the_data(scene: Scene) -> None:
     namespace = scene.namespace("lifelong", **{OTHER_OPERATOR: "true"})
     release = Release(scene.release.cluster, namespace, name="lifelong")
     release.make_volume()
     values = small_values(scene, watch=[namespace.name])
-    release.install(values)
+    strict = values | {"git": values["git"] | {"allowedNetworks": []}}
+    release.install(strict)
     release.wait_until_ready()
-    namespace.apply(a_repository("project", scene.publish("lifelong")))
-    first = namespace.wait_for_condition("repository", "project", "Ready", timeout=SOON)["status"]
+    namespace.apply(a_repository("project", scene.publish("lifelong"), retries=0))
+    found = namespace.wait_for_condition("repository", "project", "Ready", "False", SOON)
+    assert condition_of(found, "Ready")["reason"] == "AddressNotAllowed"
     passwords, server = (
         release.secret("lifelong-gitmart-postgresql"),
         uid_of(namespace, "lifelong-gitmart-postgresql-0"),
     )
     (migration,) = release.migrations()
 
-    release.helm("upgrade", release.name, str(CHART), "--reset-then-reuse-values", "--set=operator.logLevel=debug")
+    release.helm("upgrade", release.name, str(CHART), values=values)
     release.wait_until_ready()
+    first = namespace.wait_for_condition("repository", "project", "Ready", timeout=RETRIED)["status"]
     assert release.migrations() == [migration], "what it would do is unchanged"
     assert release.secret("lifelong-gitmart-postgresql") == passwords
     assert uid_of(namespace, "lifelong-gitmart-postgresql-0") == server

@@ -2,6 +2,7 @@
 Every trouble that a user can meet, on a real cluster: what the status says, and that it heals without help.
 
 Each has a namespace of its own, and all go on at the same time: a failed extraction is tried again after a minute.
+Nobody asks for the run that heals: it is the retry, the next slot of the schedule, or what an edit of the spec starts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .git_server import GitServer
 from .operator_process import OperatorProcess
 from .release import Release, secret
 from .side_by_side import Stage, side_by_side, stage
-from .troubles import CANARY, LATER, NEXT_SLOT, PAUSE, SOON, STALLED, Json, Place, Scene
+from .troubles import CANARY, EVERY_MINUTE, LATER, NEXT_SLOT, PAUSE, SOON, STALLED, Json, Place, Scene
 from .waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("release"), pytest.mark.timeout(900)]
@@ -77,12 +78,10 @@ def test_a_run_over_its_deadline(scene: Scene) -> None:
     place, server = scene.place("deadline"), scene.server("deadline")
     url = place.publish(server)
     with silent(server):
-        place.repository(url, timeout="10s")
+        place.repository(url, timeout="10s", interval="1m", jitter="0s")
         place.trouble("Timeout", "10s", how=NEXT_SLOT)
 
-    place.run_now("repository", "again")
-
-    assert place.ready()["status"]["commits"] == 1
+    assert place.ready(timeout=LATER)["status"]["commits"] == 1
     place.is_calm(pods=2)
 
 
@@ -93,19 +92,17 @@ def test_a_run_over_its_deadline(scene: Scene) -> None:
 def test_a_namespace_without_the_secret_of_the_warehouse(scene: Scene) -> None:
     place = scene.place("no-secret", connected=False)
     place.repository(place.publish())
-    place.schedule()
-    place.ready("dbtschedules")
-    place.run_now("dbtschedule", "early")
+    place.schedule(schedule=EVERY_MINUTE)
     needed = f"of Secret gitmart-warehouse in namespace {place.namespace.name} is missing"
     place.trouble("SecretMissing", f"key extract-url {needed}")
-    place.failed_run("SecretMissing", f"key transform-url {needed}")
+    place.failed_run("SecretMissing", f"key transform-url {needed}", timeout=LATER)
 
     scene.release.connect(place.namespace)
-    place.ready(timeout=LATER)
-    place.run_now("dbtschedule", "later")
 
-    place.good_run()
-    place.is_calm(pods=5)
+    place.ready(timeout=LATER)
+    place.good_run(LATER)
+    place.rest()
+    place.is_calm(pods=12, told=16)
 
 
 @side_by_side
@@ -151,24 +148,41 @@ def test_a_secret_of_the_warehouse_that_is_no_address(scene: Scene) -> None:
 
 
 @side_by_side
-def test_credentials_for_the_git_host_that_are_missing_then_wrong(scene: Scene) -> None:
-    place = scene.place("private")
-    scene.git_server.protect("private", password=("x-access-token", f"good-{CANARY}"))
-    place.repository(place.publish(), secretRef={"name": "git"})
+def test_credentials_for_the_git_host_that_are_missing(scene: Scene) -> None:
+    place = private(scene, "private")
     place.trouble("SecretMissing", f"Secret git in namespace {place.namespace.name} is missing or empty")
+    heals_with(place, {"token": f"good-{CANARY}"})
 
-    place.secret("git", {"token": f"bad-{CANARY}"})
-    place.run_now("repository", "with-a-wrong-one")
-    place.trouble("AuthenticationFailed", "private.git.test")
 
-    place.secret("git", {"password": f"good-{CANARY}"})
-    place.run_now("repository", "with-half-of-one")
+@side_by_side
+def test_credentials_that_the_git_host_refuses(scene: Scene) -> None:
+    place = private(scene, "private-wrong", {"token": f"bad-{CANARY}"})
+    place.trouble("AuthenticationFailed", "private-wrong.git.test")
+    heals_with(place, {"token": f"good-{CANARY}"})
+
+
+@side_by_side
+def test_half_of_the_credentials_for_the_git_host(scene: Scene) -> None:
+    place = private(scene, "private-half", {"password": f"good-{CANARY}"})
     place.trouble("SecretInvalid", "Secret git", "holds the keys password: allowed are username and password")
+    heals_with(place, {"username": "x-access-token", "password": f"good-{CANARY}"})
 
-    place.secret("git", {"username": "x-access-token", "password": f"good-{CANARY}"})
-    place.run_now("repository", "with-the-right-one")
-    place.ready()
-    place.is_calm(pods=4)
+
+def private(scene: Scene, name: str, credentials: dict[str, str] | None = None) -> Place:
+    """Return where a Repository needs credentials, and the Secret git has these; without any there is no Secret."""
+    place = scene.place(name)
+    scene.git_server.protect(name, password=("x-access-token", f"good-{CANARY}"))
+    if credentials:
+        place.secret("git", credentials)
+    place.repository(place.publish(), secretRef={"name": "git"})
+    return place
+
+
+def heals_with(place: Place, credentials: dict[str, str]) -> None:
+    """Put the Secret git right, and expect no more than that to be needed, and no credentials to show anywhere."""
+    place.secret("git", credentials)
+    place.ready(timeout=LATER)
+    place.is_calm(pods=3)
     assert CANARY not in place.namespace.kubectl("get", "repositories,jobs,pods,events", "-o", "yaml")
     assert CANARY not in "".join(place.namespace.logs(each["metadata"]["name"]) for each in place.jobs())
 
@@ -233,18 +247,16 @@ def test_a_warehouse_that_nobody_listens_for(scene: Scene) -> None:
     closed = dict.fromkeys(("extract-url", "transform-url"), "postgresql://someone@127.0.0.1:1/gitmart")
     place.namespace.apply(secret("gitmart-warehouse", closed))
     place.repository(place.publish())
-    place.schedule()
-    place.ready("dbtschedules")
-    place.run_now("dbtschedule", "early")
+    place.schedule(schedule=EVERY_MINUTE)
     place.trouble("WarehouseUnreachable", "PostgreSQL: ", "127.0.0.1", "port 1")
-    place.failed_run("WarehouseUnreachable", "127.0.0.1")
+    place.failed_run("WarehouseUnreachable", "127.0.0.1", timeout=LATER)
 
     scene.release.connect(place.namespace)
-    place.ready(timeout=LATER)
-    place.run_now("dbtschedule", "later")
 
-    place.good_run()
-    place.is_calm(pods=5)
+    place.ready(timeout=LATER)
+    place.good_run(LATER)
+    place.rest()
+    place.is_calm(pods=12, told=16)
 
 
 # Runs of dbt
@@ -257,30 +269,28 @@ def test_a_dbt_test_that_fails(scene: Scene) -> None:
     place.ready()
     of_it = f"repository_id = (select id from repositories where url = '{place.url()}')"
     scene.release.query(f"update repository_contributors set commit_count = commit_count + 1 where {of_it}")
-    place.schedule(select=[])
-    place.run_now("dbtschedule", "bad")
+    place.schedule(schedule=EVERY_MINUTE, select=["+test_reconciliation"])
     found = place.failed_run("DataFailed", "test_reconciliation", timeout=LATER)
     assert found["status"]["lastRun"]["failed"] == 1
 
     scene.release.query(f"update repository_contributors set commit_count = commit_count - 1 where {of_it}")
-    place.run_now("dbtschedule", "good")
 
     assert place.good_run(LATER)["status"]["lastRun"]["failed"] == 0
-    place.is_calm(pods=3)
+    place.rest()
+    place.is_calm(pods=8, told=12)
 
 
 @side_by_side
 def test_a_selection_that_matches_nothing(scene: Scene) -> None:
     place = scene.place("nothing")
-    place.schedule(select=["no_such_model"])
-    place.run_now("dbtschedule", "bad")
-    place.failed_run("NothingSelected", "no_such_model")
+    place.schedule(schedule=EVERY_MINUTE, select=["no_such_model"])
+    place.failed_run("NothingSelected", "no_such_model", timeout=LATER)
 
-    place.schedule()
-    place.run_now("dbtschedule", "good")
+    place.schedule(schedule=EVERY_MINUTE)
 
-    place.good_run()
-    place.is_calm(pods=2)
+    place.good_run(LATER)
+    place.rest()
+    place.is_calm(pods=8, told=12)
 
 
 # More than one for the same
@@ -410,19 +420,17 @@ def test_a_node_that_nobody_has(scene: Scene) -> None:
     place = scene.place("lonely")
     nowhere = {"nodeSelector": {"disk": "none-like-it"}}
     place.repository(place.publish(), podTemplate=nowhere)
-    place.schedule(podTemplate=nowhere)
-    place.run_now("dbtschedule", "bad")
+    place.schedule(schedule=EVERY_MINUTE, podTemplate=nowhere)
     place.trouble("Unschedulable", "no node takes the pod", "didn't match")
-    place.failed_run("Unschedulable", "no node takes the pod")
+    place.failed_run("Unschedulable", "no node takes the pod", timeout=LATER)
 
     place.repository(place.url())
-    place.schedule()
-    wait_for(lambda: not place.see("dbtschedules")["status"]["active"], SOON, pause=PAUSE)
-    place.run_now("dbtschedule", "good")
+    place.schedule(schedule=EVERY_MINUTE)
 
     place.ready()
-    place.good_run()
-    place.is_calm(pods=4)
+    place.good_run(LATER)
+    place.rest()
+    place.is_calm(pods=6)
 
 
 @side_by_side
@@ -504,15 +512,13 @@ def test_a_pod_that_fills_its_volume(scene: Scene) -> None:
     place, server = scene.place("full"), scene.server("full")
     url = place.publish(server)
     with scene.long, silent(server):
-        place.repository(url, timeout="10m")
+        place.repository(url, timeout="10m", interval="1m", jitter="0s")
         (pod,) = wait_for(lambda: list(place.runs()), SOON, pause=PAUSE)
         fill = ("dd", "if=/dev/zero", "of=/tmp/full", "bs=1M", "count=300")
         place.namespace.kubectl("exec", pod["metadata"]["name"], "--", *fill)
         place.trouble("Evicted", "the pod was evicted: ", '"tmp"', "256Mi", how=NEXT_SLOT, timeout=LATER)
 
-    place.run_now("repository", "again")
-
-    place.ready()
+    place.ready(timeout=LATER)
     place.is_calm(pods=2)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from .git_server import GitServer
 from .release import Release
-from .troubles import LATER, PAUSE, SOON, Scene
+from .troubles import EVERY_MINUTE, LATER, PAUSE, SOON, Scene
 from .waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("release"), pytest.mark.timeout(900)]
@@ -37,21 +37,20 @@ def scale(release: Release, replicas: int) -> None:
 def test_a_warehouse_that_goes_down_and_comes_back(scene: Scene) -> None:
     place = scene.place("outage")
     place.repository(place.publish())
-    place.schedule()
+    place.schedule(schedule=EVERY_MINUTE)
     place.ready()
-    place.ready("dbtschedules")
+    place.good_run(LATER)
 
     scale(scene.release, 0)
     try:
         place.run_now("repository", "while-down")
-        place.run_now("dbtschedule", "while-down")
         status = place.trouble("WarehouseUnreachable", "PostgreSQL: ", "port 5432")["status"]
         assert (status["state"], status["commits"]) == ("failed", 1)  # what is known stays
-        place.failed_run("WarehouseUnreachable", "PostgreSQL")
+        place.failed_run("WarehouseUnreachable", "PostgreSQL", timeout=LATER)
     finally:
         scale(scene.release, 1)
 
     assert place.ready(timeout=LATER)["status"]["consecutiveFailures"] == 0
-    place.run_now("dbtschedule", "later")
-    place.good_run()
-    place.is_calm(pods=6)
+    place.good_run(LATER)
+    place.rest()
+    place.is_calm(pods=16, told=16)

@@ -27,6 +27,7 @@ SOON = 240  # seconds for one run, on two cores that many share; a minute's wait
 LATER = SOON + 90  # the same with it
 PAUSE = 1.0  # seconds between two looks
 NEVER = "0 0 1 1 *"  # a schedule that does not come while the tests run
+EVERY_MINUTE = "* * * * *"
 CANARY = "canary7f3a"  # stands in every made-up password and token
 
 # Which of the conditions that are only there while they hold go with a False Ready.
@@ -107,6 +108,10 @@ class Place:
         small = {"resources": {"requests": {"cpu": "50m", "memory": "128Mi"}}, "retries": 0}
         chosen = {"schedule": NEVER, "select": ["stg_contributors"]} | spec
         self.namespace.apply(_resource("DbtSchedule", name or self.name, small | chosen))
+
+    def rest(self) -> None:
+        """Let the DbtSchedule run no more: what is tested is over, and the others need the machine."""
+        self.namespace.kubectl("patch", "dbtschedule", self.name, "--type=merge", "-p", '{"spec": {"suspend": true}}')
 
     def secret(self, name: str, values: dict[str, str]) -> None:
         """Have a Secret with these keys and no others."""

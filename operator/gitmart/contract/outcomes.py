@@ -35,6 +35,7 @@ class Outcome(StrEnum):
     DATA_FAILED = "DataFailed"
     PROJECT_ERROR = "ProjectError"
     NOTHING_SELECTED = "NothingSelected"
+    ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
 
     @property
     def exit_code(self) -> int:
@@ -82,4 +83,5 @@ MEANINGS = {
     Outcome.DATA_FAILED: Meaning(81, False, "dbt ran; a model or a test of severity error failed."),
     Outcome.PROJECT_ERROR: Meaning(82, False, "The dbt project does not parse or compile."),
     Outcome.NOTHING_SELECTED: Meaning(83, False, "The selection matches no node of the dbt project."),
+    Outcome.ADDRESS_NOT_ALLOWED: Meaning(84, True, "The git host's address is private and in no network that the administrator allows; the message names it."),
 }  # fmt: skip

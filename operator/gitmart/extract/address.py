@@ -83,7 +83,7 @@ def literal(url: RepositoryUrl) -> tuple[Address, ...]:
 
 
 def refuse_private(url: RepositoryUrl, addresses: Iterable[Address], networks: Sequence[Network]) -> None:
-    """Raise ExtractError (InvalidInput) if an address is neither public nor in one of the networks."""
+    """Raise ExtractError (AddressNotAllowed) if an address is neither public nor in one of the networks."""
     for address in addresses:
         if is_public(address) or any(each in network for each in (address, innermost(address)) for network in networks):
             continue
@@ -91,8 +91,9 @@ def refuse_private(url: RepositoryUrl, addresses: Iterable[Address], networks: S
         raise ExtractError(
             f"{url.host} has the address {address}, which is not a public address and is in no allowed network "
             f"(allowed: {allowed}): if this git host is meant, an administrator can allow its network "
-            "(--allow-network, GITMART_ALLOWED_NETWORKS of the operator) or all (--allow-private-addresses)",
-            Outcome.INVALID_INPUT,
+            "(--allow-network, the operator's GITMART_ALLOWED_NETWORKS, the chart's git.allowedNetworks) or all "
+            "(--allow-private-addresses)",
+            Outcome.ADDRESS_NOT_ALLOWED,
         )
 
 

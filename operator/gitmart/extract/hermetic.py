@@ -79,7 +79,7 @@ def allowed_addresses(remote: Remote) -> tuple[Address, ...]:
     """
     Return the addresses that git shall use; () for a file, or when a proxy does the resolving.
 
-    Raise ExtractError: HostUnreachable when the name is unknown, InvalidInput when any address is
+    Raise ExtractError: HostUnreachable when the name is unknown, AddressNotAllowed when any address is
     private, link-local or the machine's own and the administrator does not allow that. What stands as
     an address in the URL is looked at even if a proxy is asked to reach it.
     """

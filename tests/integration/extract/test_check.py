@@ -208,8 +208,8 @@ def test_each_refusal_has_its_outcome(path: str, code: int, outcome: str, says: 
 @pytest.mark.parametrize(
     ("words", "outcome"),
     [
-        (("--url=https://127.0.0.1/a",), "InvalidInput"),
-        (("--url=https://127.0.0.1:1/a", "--allow-network=10.0.0.0/8"), "InvalidInput"),
+        (("--url=https://127.0.0.1/a",), "AddressNotAllowed"),
+        (("--url=https://127.0.0.1:1/a", "--allow-network=10.0.0.0/8"), "AddressNotAllowed"),
         (("--url=https://127.0.0.1:1/a", "--allow-network=127.0.0.0/8"), "HostUnreachable"),
         (("--url=file:///etc",), "InvalidInput"),
         (("--url=https://git.invalid/a",), "HostUnreachable"),

@@ -160,7 +160,7 @@ def test_a_full_disk_is_told_as_such(run_extract: Extract, repository: Any, tmp_
 def test_a_private_address_is_refused_before_anything_is_sent(host: str, run_extract: Extract) -> None:
     result = run_extract(f"--url=https://{host}/a/b.git")
 
-    assert (result["exit"], result["outcome"]) == (64, "InvalidInput")
+    assert (result["exit"], result["outcome"]) == (84, "AddressNotAllowed")
     assert "--allow-private-addresses" in str(result["message"])
 
 

@@ -149,7 +149,7 @@ def test_a_text_that_is_no_certificate_is_named(run_extract: Extract, monkeypatc
 def test_a_private_address_outside_the_allowed_networks_is_refused(host: Any, run_extract: Extract) -> None:
     result = run_extract(f"--url={host.url}/project.git", "--allow-network=10.0.0.0/8", "--allow-network=fd00::/8")
 
-    assert (result["exit"], result["outcome"]) == (64, "InvalidInput")
+    assert (result["exit"], result["outcome"]) == (84, "AddressNotAllowed")
     assert "(allowed: 10.0.0.0/8, fd00::/8)" in str(result["message"])
     assert host.asked == []
 
@@ -231,7 +231,7 @@ def test_an_address_in_the_url_is_looked_at_even_behind_a_proxy(
 ) -> None:
     result = run_extract(f"--url=https://{written}/project.git")
 
-    assert (result["exit"], result["outcome"]) == (64, "InvalidInput")
+    assert (result["exit"], result["outcome"]) == (84, "AddressNotAllowed")
     assert "not a public address" in str(result["message"])
     assert proxy.heard == []
 
@@ -247,6 +247,6 @@ def test_a_host_that_is_not_for_the_proxy_is_looked_at_and_reached_directly(
     refused = run_extract(f"--url={address}")
     allowed = run_extract(f"--url={address}", *LOCAL)
 
-    assert (refused["exit"], refused["outcome"]) == (64, "InvalidInput")
+    assert (refused["exit"], refused["outcome"]) == (84, "AddressNotAllowed")
     assert (allowed["exit"], allowed["commits"]) == (0, 1), allowed
     assert proxy.heard == []

@@ -24,6 +24,9 @@ KILLED, TERMINATED = 137, 143
         pytest.param(a_run("NotFound", 66), "NotFound", Situation.RETRYING, id="not-found"),
         pytest.param(a_run("InvalidInput", 64), "InvalidInput", Situation.STALLED, id="invalid"),
         pytest.param(a_run("Moved", 67), "Moved", Situation.STALLED, id="moved"),
+        pytest.param(
+            a_run("AddressNotAllowed", 84), "AddressNotAllowed", Situation.RETRYING, id="administrator-may-allow"
+        ),
         pytest.param(a_run("Timeout", 72), "Timeout", Situation.NEXT_SLOT, id="own-timeout"),
         pytest.param(a_run("Cancelled", 80), "Cancelled", Situation.ROUTINE, id="cancelled"),
         pytest.param(a_run(None, 69), "WarehouseUnreachable", Situation.RETRYING, id="exit-code-alone"),

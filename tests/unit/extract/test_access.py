@@ -47,7 +47,7 @@ def test_only_public_addresses_and_allowed_networks_are_reached(address: str, ne
         refuse_private(URL, addresses, allowed)
 
     if failure is not None:
-        assert failure.value.outcome is Outcome.INVALID_INPUT
+        assert failure.value.outcome is Outcome.ADDRESS_NOT_ALLOWED
         assert str(addresses[1]) in str(failure.value)
 
 
