@@ -162,6 +162,13 @@ class Namespace:
         return self.kubectl("logs", f"job/{job}", "--all-containers")
 
 
+def kstatus(found: dict[str, Any]) -> str:
+    """Return what Flux, Argo CD and others make of an object."""
+    done = subprocess.run([tool("kstatus")], input=json.dumps(found), capture_output=True, text=True, check=True)
+    status: str = json.loads(done.stdout)["status"]
+    return status
+
+
 def condition_of(found: Mapping[str, Any], type_: str) -> dict[str, Any]:
     """Return the condition of that type in an object's status, {} if there is none."""
     conditions: Iterable[dict[str, Any]] = found.get("status", {}).get("conditions", [])

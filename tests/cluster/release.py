@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ NAME = "gitmart"
 WAREHOUSE = "gitmart-warehouse"
 OTHER_OPERATOR = "gitmart.test/other-operator"  # label of namespaces that are not the release's business
 OURS = "gitmart.test/release"  # label of what goes with the release, at the latest
+SMALL = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
 PATIENCE = 900.0  # seconds that one test run waits for the release of another
 READY_WITHIN = 180.0  # seconds; an image store that is cold and two busy cores included
 
@@ -153,6 +154,14 @@ def site_values(cluster: Cluster, git_server: GitServer) -> dict[str, Any]:
         "postgresql": {"image": _image(cluster.postgres_image)},
         "git": {"allowedNetworks": [f"{cluster.host_ip}/32"], "caBundle": git_server.ca_pem},
     }
+
+
+def small_values(cluster: Cluster, git_server: GitServer, watch: Sequence[str]) -> dict[str, Any]:
+    """Return the values of a release that leaves room for others on a small node, and works in these namespaces."""
+    values = site_values(cluster, git_server)
+    settings = {"shared_buffers": "64MB", "maintenance_work_mem": "32MB"}
+    postgresql = values["postgresql"] | {"resources": SMALL, "settings": settings, "sharedMemory": "64Mi"}
+    return values | {"postgresql": postgresql, "operator": {"watchNamespaces": list(watch)}}
 
 
 def secret(name: str, values: Mapping[str, str]) -> dict[str, Any]:

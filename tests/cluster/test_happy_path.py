@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,7 @@ from tests.conftest import Repository
 
 from gitmart.workloads.pods import USER
 
-from .client import Namespace, condition_of, job
-from .environment.golang import tool
+from .client import Namespace, condition_of, job, kstatus
 from .git_server import GitServer
 from .release import OURS, Release, secret
 from .side_by_side import Stage, side_by_side, stage
@@ -108,13 +106,6 @@ def a_repository(name: str, url: str, **spec: Any) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {"url": url} | spec,
     }
-
-
-def kstatus(found: dict[str, Any]) -> str:
-    """Return what Flux, Argo CD and others make of an object."""
-    done = subprocess.run([tool("kstatus")], input=json.dumps(found), capture_output=True, text=True, check=True)
-    status: str = json.loads(done.stdout)["status"]
-    return status
 
 
 @side_by_side

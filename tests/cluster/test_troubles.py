@@ -16,7 +16,7 @@ import pytest
 
 from gitmart.controller.naming import job_name
 
-from .client import job, restricted_pod
+from .client import condition_of, job, kstatus, restricted_pod
 from .git_server import GitServer
 from .operator_process import OperatorProcess
 from .release import Release, secret
@@ -94,12 +94,16 @@ def test_a_namespace_without_the_secret_of_the_warehouse(scene: Scene) -> None:
     place.repository(place.publish())
     place.schedule(schedule=EVERY_MINUTE)
     needed = f"of Secret gitmart-warehouse in namespace {place.namespace.name} is missing"
-    place.trouble("SecretMissing", f"key extract-url {needed}")
+    found = place.trouble("SecretMissing", f"key extract-url {needed}")
+    assert kstatus(found) == "InProgress", "it is tried again"
+    assert found["status"]["consecutiveFailures"] == 1
+    assert found["status"]["nextExtractionTime"] > condition_of(found, "Ready")["lastTransitionTime"]
     place.failed_run("SecretMissing", f"key transform-url {needed}", timeout=LATER)
 
     scene.release.connect(place.namespace)
 
-    place.ready(timeout=LATER)
+    found = place.ready(timeout=LATER)
+    assert (found["status"]["commits"], found["status"]["consecutiveFailures"], kstatus(found)) == (1, 0, "Current")
     place.good_run(LATER)
     place.rest()
     place.is_calm(pods=12, told=16)
@@ -223,6 +227,16 @@ def test_a_git_host_that_no_name_server_knows(scene: Scene) -> None:
     place = scene.place("nowhere")
     place.repository("https://nowhere.invalid/project.git")
     place.trouble("HostUnreachable", "nowhere.invalid")
+    place.is_calm(pods=2)
+
+
+@side_by_side
+def test_a_git_host_in_a_private_network(scene: Scene) -> None:
+    """That allowing the network is enough to heal it, test_own_release.py shows: it is a setting of the release."""
+    place = scene.place("inside")
+    place.repository("https://kubernetes.default.svc/some/project.git")
+    found = place.trouble("AddressNotAllowed", "kubernetes.default.svc has the address", "git.allowedNetworks")
+    assert kstatus(found) == "InProgress", "it is tried again"
     place.is_calm(pods=2)
 
 
@@ -430,7 +444,7 @@ def test_a_node_that_nobody_has(scene: Scene) -> None:
     place.ready()
     place.good_run(LATER)
     place.rest()
-    place.is_calm(pods=6)
+    place.is_calm(pods=6, told=16)
 
 
 @side_by_side

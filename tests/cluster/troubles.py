@@ -19,7 +19,7 @@ from tests.conftest import Repository
 
 from .client import Namespace, condition_of
 from .git_server import GitServer
-from .release import OTHER_OPERATOR, Release, secret
+from .release import OTHER_OPERATOR, OURS, Release, secret
 from .waiting import wait_for
 
 Json = dict[str, Any]
@@ -50,7 +50,7 @@ class Scene:
     def place(self, name: str, *, connected: bool = True, other_operator: bool = False) -> Place:
         """Return a namespace for a trouble; without a connection it lacks the Secret of the warehouse."""
         namespace = self.release.cluster.namespace(f"trouble-{name}-{uuid4().hex[:6]}")
-        namespace.create(**({OTHER_OPERATOR: "true"} if other_operator else {}))
+        namespace.create(**{OURS: "true"}, **({OTHER_OPERATOR: "true"} if other_operator else {}))
         made = Place(self, namespace, name)
         self.places.append(made)
         if connected:
