@@ -20,6 +20,7 @@ from .waiting import wait_for
 
 Manifest = Mapping[str, Any]
 
+PAUSE = 1.0  # seconds between two looks by kubectl, each of which costs a tenth of a second of CPU
 RESTRICTED = "pod-security.kubernetes.io/enforce"
 
 
@@ -142,7 +143,7 @@ class Namespace:
             found = self.get(kind, name)
             return found if condition(found) else None
 
-        found = wait_for(look, timeout, lambda: self.describe(kind, name))
+        found = wait_for(look, timeout, lambda: self.describe(kind, name), PAUSE)
         assert found is not None
         return found
 

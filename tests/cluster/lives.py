@@ -28,6 +28,7 @@ from .waiting import wait_for
 
 LAST_WRITES = 5  # seconds after the last step in which its last writes come
 PATIENCE = 120  # seconds for one step
+PAUSE = 0.5  # seconds between two looks
 Json = dict[str, Any]
 
 # What differs from run to run by nature. Whether it is there at all is compared.
@@ -116,7 +117,9 @@ class Life:
             self.revive()
             return bool(done(self.resource.obj))
 
-        wait_for(look, PATIENCE, lambda: f"{json.dumps(self.resource.obj['status'], indent=1)}\n{self.operator.log}")
+        wait_for(
+            look, PATIENCE, lambda: f"{json.dumps(self.resource.obj['status'], indent=1)}\n{self.operator.log}", PAUSE
+        )
 
     def end(self) -> Json:
         """Return what there is: the status, the Jobs that are left, the CronJob."""
@@ -285,7 +288,7 @@ def live(cluster: Cluster, scenario: Scenario, folder: Path, moment: str, expect
         life.play()
         if moment:
             life.dies_late()
-        wait_for(lambda: life.is_ready() and life.end_is(expected), PATIENCE, lambda: operator.log)
+        wait_for(lambda: life.is_ready() and life.end_is(expected), PATIENCE, lambda: operator.log, PAUSE)
         past = Past.of(replay(life.api, namespace.name, life.start))  # a second, in which nothing may change any more
         assert past.slots == scenario.slots, f"Jobs were made for {past.slots}"
         assert past.at_a_time == 1, f"{past.at_a_time} workers at a time"

@@ -24,7 +24,8 @@ from .lives import Scenario, dbtschedule_scenario, live, repository_scenario
 from .operator_process import install_definitions
 from .played_node import PlayedNode
 
-AT_A_TIME = 3  # the release of the other tests counts these Jobs too, among at most four
+# Lives at a time. The release of the other tests counts Jobs of Repositories too, among at most four.
+AT_A_TIME = {"Repository": 3, "DbtSchedule": 8}
 FLOOD = 3  # more Events than this, beyond those of the undisturbed run
 CAMPAIGN = Path(__file__).parents[1] / "campaigns" / "kill_operator.py"
 
@@ -66,7 +67,7 @@ def test_whenever_the_operator_dies_the_end_is_the_same(
         return None
 
     moments = [f"before {writes[0]}", *(f"after {write}" for write in writes if _is_told(write))]
-    with ThreadPoolExecutor(AT_A_TIME) as lives:
+    with ThreadPoolExecutor(AT_A_TIME[plan.kind.kind]) as lives:
         wrong = [trouble for trouble in lives.map(dies, moments) if trouble]
 
     assert not wrong, f"{len(wrong)} of {len(moments)}:\n" + "\n\n".join(wrong)

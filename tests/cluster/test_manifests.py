@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from .client import Cluster, Namespace, condition_of
+from .client import PAUSE, Cluster, Namespace, condition_of
 from .manifest_table import GOOD, STALLED, TABLE, URL, Row, Verdict, manifest
 from .operator_process import OperatorProcess, install_definitions
 from .release import OTHER_OPERATOR
@@ -113,7 +113,7 @@ def test_what_no_schema_can_refuse_stands_in_ready_and_heals(namespace: Namespac
         namespace.kubectl("patch", kind, name, "--type=merge", "-p", cure)
     for row in STALLED:
         kind, name = object_name(row).split("/")
-        wait_for(lambda kind=kind, name=name: _is_healed(namespace.get(kind, name)), 90, lambda: operator.log)  # type: ignore[misc]
+        wait_for(lambda kind=kind, name=name: _is_healed(namespace.get(kind, name)), 90, lambda: operator.log, PAUSE)  # type: ignore[misc]
 
 
 def _is_healed(body: dict[str, object]) -> bool:

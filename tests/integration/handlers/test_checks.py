@@ -55,7 +55,7 @@ def test_the_real_check_of_a_repository(repository: Any) -> None:
 
 
 def test_the_real_check_refuses_what_is_private() -> None:
-    assert ask(options(), "https://127.0.0.1:1/a").exit_code == 64
+    assert ask(options(), "https://127.0.0.1:1/a").exit_code == 84
     assert ask(options(networks=("127.0.0.0/8",)), "https://127.0.0.1:1/a").exit_code == 68
 
 
