@@ -132,9 +132,20 @@ insert into public.commit_files
 select commit_id, position, status::"char", %(repository)s, %(run)s, added, deleted, path, old_path from {files}
 """
 
+# Refs are read anew by every run, commits only once.
+QUARANTINE_GONE = """
+delete from public.quarantine as q
+where q.repository_id = %(repository)s and q.commit_hash is null
+    and not exists (select from {quarantine} as s where s.commit_hash is null and (s.field, s.raw) = (q.field, q.raw))
+"""
+
 QUARANTINE = """
 insert into public.quarantine (repository_id, commit_hash, field, raw, reason, changed_run)
-select %(repository)s, commit_hash, field, raw, reason, %(run)s from {quarantine}
+select %(repository)s, commit_hash, field, raw, reason, %(run)s from {quarantine} as s
+where commit_hash is not null or not exists (
+    select from public.quarantine as q
+    where q.repository_id = %(repository)s and q.commit_hash is null and (q.field, q.raw) = (s.field, s.raw)
+)
 """
 
 REFS_GONE = """
@@ -252,7 +263,7 @@ def merge(
             execute(MOVE)
         if (inserted := execute(COMMITS)) != expected:
             raise MergeError(f"{expected} new commits were expected, {inserted} were merged")
-        for statement in (PARENTS, FILES, QUARANTINE, REFS_GONE, REFS, LEADERBOARD_GONE, LEADERBOARD):
+        for statement in (PARENTS, FILES, QUARANTINE_GONE, QUARANTINE, REFS_GONE, REFS, LEADERBOARD_GONE, LEADERBOARD):
             execute(statement)
         totals = Totals(run, inserted, removed, *_totals(connection, given))
         _keep_books(connection, given, refs, totals, facts)

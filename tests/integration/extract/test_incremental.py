@@ -135,6 +135,22 @@ def test_a_repository_that_lost_all_branches_is_empty(repository: Any, extractio
     assert extraction.warehouse.query("select count(*) from repository_contributors") == [(0,)]
 
 
+def test_a_ref_in_quarantine_stands_there_once_and_as_long_as_it_is(
+    repository: Any, extraction: Any, assert_equals_git: Check
+) -> None:
+    _grow(repository)
+    repository.git("update-ref", b"refs/heads/caf\xe9", "HEAD")
+    extraction(repository)
+    before = extraction.rows()
+
+    extraction(repository)
+
+    assert extraction.rows() == before
+    assert_equals_git(repository)
+    repository.git("update-ref", "-d", b"refs/heads/caf\xe9")
+    assert extraction(repository).quarantined == 0
+
+
 def test_selected_branches_alone_count(repository: Any, extraction: Any) -> None:
     _grow(repository)
     repository.git("tag", "kept-by-a-tag")
