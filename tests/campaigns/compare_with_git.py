@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": "/dev/null",
+    "GIT_GRAFT_FILE": "/nonexistent",
 }
 
 # What a fresh extraction gives again: natural keys and values, no ids, no run numbers, no clocks.
@@ -147,7 +147,7 @@ def moment(printed: bytes, ident: bytes) -> tuple[int | None, int | None]:
 def printed_by_log(repository: Path, *words: str) -> Iterator[bytes]:
     """Yield what `git log` prints of each commit that counts, hash first."""
     separator = secrets.token_hex(8)  # nothing that was committed before can hold it
-    printed = git(repository, "log", "--branches", "--tags", "--no-show-signature", *[
+    printed = git(repository, "log", "--branches", "--tags", "--no-show-signature", "--no-mailmap", *[
         word.replace("SEPARATOR", separator) for word in words
     ])  # fmt: skip
     yield from printed.split(separator.encode())[1:]
@@ -164,10 +164,17 @@ def objects(repository: Path, names: Iterable[str]) -> Iterator[bytes]:
         position = end + size + 2
 
 
-def message_of(printed: bytes, raw: bytes) -> bytes:
-    """Return what git prints of a message, but for an object without one: git 2.39 prints of its own memory then."""
+def message_of(printed: bytes, people: Iterable[bytes], raw: bytes) -> bytes:
+    """
+    Return what git prints of a message, but for an object in which it finds no end of the header.
+
+    git 2.39 prints of its own memory then. The header is also lost when it is read in a declared encoding
+    that has other letters than ASCII.
+    """
     header, blank, message = raw.partition(b"\n\n")
-    return printed if blank and b"\0" not in header else message.partition(b"\0")[0]
+    if blank and b"\0" not in header and (any(people) or b"\nencoding " not in header):
+        return printed
+    return message.partition(b"\0")[0]
 
 
 def commits_of_git(repository: Path) -> dict[str, CommitOfGit]:
@@ -179,7 +186,13 @@ def commits_of_git(repository: Path) -> dict[str, CommitOfGit]:
         found[name.decode()] = fields
     return {
         name: CommitOfGit(
-            tuple(parents.decode().split()), (an, ae), authored, (cn, ce), committed, message_of(message, raw), raw
+            tuple(parents.decode().split()),
+            (an, ae),
+            authored,
+            (cn, ce),
+            committed,
+            message_of(message, (an, ae, cn, ce), raw),
+            raw,
         )
         for (name, (parents, an, ae, authored, cn, ce, committed, message, *_)), raw in zip(
             found.items(), objects(repository, found), strict=True

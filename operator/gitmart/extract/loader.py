@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 from psycopg import sql
 
-from gitmart.extract.errors import DamagedError
 from gitmart.extract.git import Git
 from gitmart.extract.identities import Identities, Identity
-from gitmart.extract.listing import Listing, finish, piped
-from gitmart.extract.quarantine import Quarantined, examine, needs_header
+from gitmart.extract.listing import Listing
+from gitmart.extract.objects import Objects
+from gitmart.extract.quarantine import Quarantined, examine, needs_object
 from gitmart.extract.records import Commit, FileChange, LargeCommit, clean, is_utf8
 from gitmart.extract.staging import Staging
 from gitmart.warehouse.locks import Connection
@@ -84,7 +83,7 @@ class Loader:
         self._connection = connection
         self._staging = staging
         self._identities = identities
-        self._headers = Headers(git)
+        self._objects = Objects(git)
 
     def load(self, commits: Iterable[Commit | LargeCommit], loaded: Callable[[int], None]) -> None:
         """Store all commits; `loaded(n)` hears of every chunk. Row order between workers is arbitrary."""
@@ -106,12 +105,12 @@ class Loader:
                 self._store(chunk)
                 loaded(len(chunk))
         finally:
-            self._headers.close()
+            self._objects.close()
 
     def _store(self, chunk: list[Commit]) -> None:
         kept: list[Quarantined] = []
         for index, commit in enumerate(chunk):
-            if not commit.is_utf8 or needs_header(commit):
+            if not commit.is_utf8 or needs_object(commit):
                 chunk[index] = self._examined(commit, kept)
         met: list[tuple[int, Identity]] = []
         ids = self._reserve_ids(len(chunk))
@@ -156,10 +155,10 @@ class Loader:
 
     def _examined(self, commit: Commit, kept: list[Quarantined]) -> Commit:
         """Return the commit as it can be stored; what cannot is appended to `kept`."""
-        header = self._headers.read(commit.hash) if needs_header(commit) else b""
-        examined, found = examine(commit, header)
+        original = self._objects.read(commit.hash) if needs_object(commit) else b""
+        examined, found = examine(commit, original)
         kept += found
-        return examined if commit.is_utf8 else as_utf8(examined)
+        return examined if examined.is_utf8 else as_utf8(examined)
 
     def _copy(self, rows: dict[str, Sequence[Row]]) -> None:
         for kind, some in rows.items():
@@ -214,29 +213,3 @@ def as_utf8(commit: Commit) -> Commit:
             for change in commit.files
         ],
     )
-
-
-class Headers:
-    """Commit objects as git stores them, from one `git cat-file --batch` that starts when first needed."""
-
-    def __init__(self, git: Git) -> None:
-        self._git = git
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def read(self, commit_hash: bytes) -> bytes:
-        """Return the commit object; raise DamagedError when git has none."""
-        if self._process is None:
-            self._process = self._git.start("cat-file", "--batch", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            self._output = open(piped(self._process.stdout).fileno(), "rb", closefd=False)  # noqa: SIM115
-        stdin, stdout = piped(self._process.stdin), self._output
-        stdin.write(commit_hash + b"\n")
-        answer = stdout.readline().split()
-        if len(answer) != 3 or answer[1] != b"commit":
-            raise DamagedError(f"git has no commit {commit_hash.decode()}")
-        return stdout.read(int(answer[2]) + 1)[:-1]
-
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            finish(self._process)
-            self._process = None

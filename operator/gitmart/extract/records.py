@@ -27,7 +27,7 @@ FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z; PostgreSQL and Python ag
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 LONGEST_OFFSET = 24 * 60  # minutes; more is no time zone
 
-_DATE = re.compile(rb"(\d{1,18}) ([+-])(\d{2,})(\d{2})")
+_DATE = re.compile(rb"(\d{1,20}) ([+-])(\d{2,})(\d{2})")
 
 
 class Moment(NamedTuple):
@@ -61,6 +61,7 @@ class Commit(NamedTuple):
     files: list[FileChange]
     is_utf8: bool
     size: int  # bytes of the record: how much memory it takes, roughly
+    is_misprinted: bool = False  # the message is not what the commit's own object holds
 
 
 class LargeCommit(NamedTuple):

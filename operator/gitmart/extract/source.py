@@ -19,6 +19,7 @@ from typing import IO, BinaryIO, Protocol
 from gitmart.extract.errors import DamagedError, GitError
 from gitmart.extract.git import Git
 from gitmart.extract.listing import Listing, finish, piped
+from gitmart.extract.objects import Objects, is_misprinted
 from gitmart.extract.records import Commit, LargeCommit, parse_large_record, parse_record, split_records
 
 READ_SIZE = 1 << 18  # bytes
@@ -63,17 +64,19 @@ class DiffTree:
             process = self._git.start(
                 "diff-tree", *OPTIONS, f"--format={separator}{FIELDS}", stdin=subprocess.PIPE, stderr=printed.fileno()
             )
-            feeder = Feeder(ids, piped(process.stdin))
+            misprinted: set[bytes] = set()  # of those that git was given and has not answered
+            feeder = Feeder(ids, piped(process.stdin), Objects(self._git), misprinted)
             feeder.start()
             count = 0
             try:
                 for record in split_records(_read(piped(process.stdout)), separator.encode(), self._spool):
                     count += 1
                     if isinstance(record, bytes):
-                        yield parse_record(record)
+                        yield _marked(parse_record(record), misprinted)
                     else:
                         with record:
-                            yield parse_large_record(record)
+                            large = parse_large_record(record)
+                            yield large._replace(head=_marked(large.head, misprinted))
             finally:
                 process.stdout.close() if process.stdout else None
                 if process.poll() is None and count < feeder.fed:
@@ -92,13 +95,27 @@ class DiffTree:
         return tempfile.TemporaryFile(dir=self._git.folder)
 
 
-class Feeder(threading.Thread):
-    """Hands ids to git while somebody else reads its output: one thread doing both would wait for itself."""
+def _marked(commit: Commit, misprinted: set[bytes]) -> Commit:
+    if commit.hash not in misprinted:
+        return commit
+    misprinted.remove(commit.hash)
+    return commit._replace(is_misprinted=True)
 
-    def __init__(self, ids: Listing, pipe: IO[bytes]) -> None:
+
+class Feeder(threading.Thread):
+    """
+    Hands ids to git while somebody else reads its output: one thread doing both would wait for itself.
+
+    Before that it looks at the objects, a hundredth of git's work, and adds to `misprinted` whose messages
+    git will not print as they are.
+    """
+
+    def __init__(self, ids: Listing, pipe: IO[bytes], objects: Objects, misprinted: set[bytes]) -> None:
         super().__init__(name="feeder", daemon=True)
         self._ids = ids
         self._pipe = pipe
+        self._objects = objects
+        self._misprinted = misprinted
         self.fed = 0
         self.error: BaseException | None = None
         _set_pipe_size(pipe, STDIN_PIPE)
@@ -107,7 +124,13 @@ class Feeder(threading.Thread):
         """Feed until the list ends or git goes away."""
         try:
             while block := self._ids.take():
-                self.fed += block.count(b"\n")
+                names = block.split()
+                self._misprinted.update(
+                    name
+                    for name, found in zip(names, self._objects.read_all(names), strict=True)
+                    if is_misprinted(found)
+                )
+                self.fed += len(names)
                 view = memoryview(block)
                 while view:
                     view = view[self._pipe.write(view) or 0 :]
@@ -117,6 +140,7 @@ class Feeder(threading.Thread):
             self.error = error
         finally:
             self._pipe.close()
+            self._objects.close()
 
 
 def _read(pipe: IO[bytes]) -> Iterator[bytes]:

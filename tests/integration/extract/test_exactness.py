@@ -136,7 +136,7 @@ def _dates(repo: Any) -> None:
     repo.commit()
     tree = repo.git("rev-parse", "HEAD^{tree}").encode()
     dates = (b"1 +0000", b"0 +0000", b"4102444800 +0000", b"253402300799 +0000", b"253402300800 +0000",
-             b"1234567890 +051800", b"4293918671 -13068837", b"1234567890 -0000", b"1234567890 +0099",
+             b"1234567890 +051800", b"4293918671 -13068837", b"9223372036854775807 +0130", b"1234567890 -0000", b"1234567890 +0099",
              b"-1234567890 +0000", b"", b"soon", b"1234567890")  # fmt: skip
     for number, date in enumerate(dates):
         repo.commit_object(
@@ -279,11 +279,12 @@ def test_values_that_cannot_be_stored_stand_in_quarantine(repository: Any, extra
     assert stored == [(None, None, "caf\\xe9\n", "Nam\\xe9")]
 
 
-def test_a_true_first_second_of_1970_is_kept(repository: Any, extraction: Any) -> None:
+@pytest.mark.parametrize("date", [b" 0 +0000", b"  0 +0000", b" 00 -0000", b" 0 +000000"])
+def test_a_true_first_second_of_1970_is_kept(date: bytes, repository: Any, extraction: Any) -> None:
     repository.commit()
     tree = repository.git("rev-parse", "HEAD^{tree}").encode()
     made = repository.commit_object(
-        b"tree " + tree + b"\nauthor " + IDENT + b" 0 +0000\ncommitter " + IDENT + b" 0 +0000\n\nm\n"
+        b"tree " + tree + b"\nauthor " + IDENT + date + b"\ncommitter " + IDENT + date + b"\n\nm\n"
     )
 
     totals = extraction(repository)
@@ -293,6 +294,74 @@ def test_a_true_first_second_of_1970_is_kept(repository: Any, extraction: Any) -
     )
     assert found == [(0,)]
     assert totals.quarantined == 0
+
+
+def _quarantined(extraction: Any, commit: str) -> dict[object, bytes]:
+    kept = extraction.warehouse.query("select field, raw from quarantine where commit_hash = %s", commit)
+    return {field: bytes(raw) for field, raw in kept}
+
+
+def _message(extraction: Any, commit: str) -> object:
+    ((message,),) = extraction.warehouse.query("select commit_message from commits where commit_hash = %s", commit)
+    return message
+
+
+def test_a_message_that_holds_nul_stands_whole_in_quarantine(
+    repository: Any, extraction: Any, assert_equals_git: Callable[[Any], None]
+) -> None:
+    tree = repository.git("write-tree").encode()
+    header = b"tree " + tree + b"\nauthor " + IDENT + b" 1 +0000\ncommitter " + IDENT + b" 1 +0000\n\n"
+    made = repository.commit_object(header + b"before\0after\n")
+
+    extraction(repository)
+
+    assert _message(extraction, made) == "before"
+    assert _quarantined(extraction, made) == {"message": b"before\0after\n"}
+    assert_equals_git(repository)
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        pytest.param(b"", "", id="a header without an end"),
+        pytest.param(b"encoding UTF-16\n\nm\n", "m\n", id="a header lost in conversion"),
+        pytest.param(b"x-odd a\0b\n\nm\n", "m\n", id="NUL in the header"),
+    ],
+)
+def test_what_git_prints_of_its_memory_is_no_message(
+    rest: bytes, message: str, repository: Any, extraction: Any, assert_equals_git: Callable[[Any], None]
+) -> None:
+    tree = repository.git("write-tree").encode()
+    made = repository.commit_object(
+        b"tree " + tree + b"\nauthor " + IDENT + b" 1 +0000\ncommitter " + IDENT + b" 1 +0000\n" + rest
+    )
+
+    extraction(repository)
+
+    assert _message(extraction, made) == message
+    assert_equals_git(repository)
+
+
+def test_a_value_of_a_very_large_commit_is_quarantined_once(
+    repository: Any,
+    extraction: Any,
+    assert_equals_git: Callable[[Any], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(5):
+        repository.write(f"file{number}", "x\n")
+    tree = repository.git("write-tree").encode()
+    repository.commit_object(
+        b"tree " + tree + b"\nauthor " + IDENT + b" soon\ncommitter " + IDENT + b" 1 +0000\n\na\0b\n"
+    )
+    monkeypatch.setattr(source, "split_records", functools.partial(source.split_records, limit=10))
+    monkeypatch.setattr(source, "READ_SIZE", 100)
+    monkeypatch.setattr(loader, "CHUNK_FILES", 2)
+
+    totals = extraction(repository)
+
+    assert totals.quarantined == 2
+    assert_equals_git(repository)
 
 
 def test_the_machine_s_git_configuration_changes_nothing(
