@@ -67,10 +67,10 @@ def natural(connection: psycopg.Connection, url_key: str) -> dict[str, list[tupl
 def git(repository: Path, *words: str, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
     """Return what git prints."""
     done = subprocess.run(
-        ["git", f"--git-dir={repository}", *words], input=stdin, stdout=subprocess.PIPE, env=ENVIRONMENT, check=False
+        ["git", f"--git-dir={repository}", *words], input=stdin, capture_output=True, env=ENVIRONMENT, check=False
     )
     if done.returncode not in accept:
-        raise subprocess.CalledProcessError(done.returncode, done.args)
+        raise RuntimeError(f"git {words}: {done.stderr.decode(errors='replace')}")
     return done.stdout
 
 
@@ -321,7 +321,7 @@ def refs_of_git(repository: Path) -> dict[str, tuple[object, ...]]:
 
 def default_of_git(repository: Path) -> tuple[set[str], str | None]:
     """Return the commits that HEAD reaches, and the short name of the branch it points to if there is one."""
-    tip = git(repository, "rev-parse", "--quiet", "--verify", "HEAD^{commit}", accept=(0, 1)).decode().strip()
+    tip = git(repository, "show-ref", "--verify", "--hash", "HEAD", accept=(0, 128)).decode().strip()
     target = git(repository, "symbolic-ref", "--quiet", "HEAD", accept=(0, 1)).strip()
     reached = set(git(repository, "rev-list", tip).decode().split()) if tip else set()
     return reached, text(target.removeprefix(b"refs/heads/")) if tip and target.startswith(b"refs/heads/") else None

@@ -82,7 +82,8 @@ def read_refs(git: Git, include: Sequence[str] = (), exclude: Sequence[str] = ()
     commits = _peel(git, [oid for oid, _ in chosen])
     refs = tuple(Ref(name, oid, commits[oid]) for oid, name in chosen)
     target = git.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)).strip()
-    head = git.run("rev-parse", "--quiet", "--verify", "HEAD^{commit}", accept=(0, 1)).strip()
+    # Where HEAD points nowhere, rev-parse takes a branch or a tag that is called HEAD in its place.
+    head = {name: oid for oid, name in listed}.get(target, b"") if target else git.run("rev-parse", "HEAD").strip()
     branch = target if target and head else None
     digest = digest_of(((ref.name, ref.object_hash) for ref in refs), branch or head, include, exclude)
     return Refs(refs, head or None, branch, digest)

@@ -254,6 +254,21 @@ def test_head_that_points_nowhere_leaves_the_default_branch_empty(repository: An
     assert extraction.warehouse.query("select default_branch from repositories") == [(None,)]
 
 
+def test_a_branch_called_head_is_not_what_a_head_that_points_nowhere_means(
+    repository: Any, extraction: Any, assert_equals_git: Callable[[Any], None]
+) -> None:
+    _linear(repository)
+    repository.git("update-ref", "refs/heads/HEAD", "main")
+    repository.git("tag", "HEAD", "main")
+    repository.git("symbolic-ref", "HEAD", "refs/heads/gone")
+
+    extraction(repository)
+
+    assert extraction.warehouse.query("select count(*) from commits where in_default_branch") == [(0,)]
+    assert extraction.warehouse.query("select default_branch from repositories") == [(None,)]
+    assert_equals_git(repository)
+
+
 def test_values_that_cannot_be_stored_stand_in_quarantine(repository: Any, extraction: Any) -> None:
     repository.commit()
     tree = repository.git("rev-parse", "HEAD^{tree}").encode()
