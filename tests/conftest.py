@@ -99,6 +99,12 @@ def shared_warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
     yield from _database(server, TEMPLATE)
 
 
+@pytest.fixture(scope="module")
+def second_shared_warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
+    """Another one of that kind, to compare with."""
+    yield from _database(server, TEMPLATE)
+
+
 @pytest.fixture
 def second_warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
     """Another one, to compare with."""
