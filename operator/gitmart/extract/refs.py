@@ -16,7 +16,7 @@ TAGS = b"refs/tags/"
 
 # Raise it whenever an extraction stores something else for the same refs than the version before did: every
 # digest changes then, so that each repository is read again although its host has nothing new.
-EXTRACTOR_VERSION = 1
+EXTRACTOR_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
