@@ -19,9 +19,9 @@ import sys
 import time
 from pathlib import Path
 
-import compare_with_git
 import psycopg
 from psycopg import sql
+from tests.campaigns import compare_with_git
 
 from gitmart.local.postgres import EmbeddedPostgres
 from gitmart.local.temporary import temporary_postgres
@@ -92,9 +92,9 @@ class Subject:
         """Extract, compare with git, transform; return the extraction's result."""
         start = time.monotonic()
         result = self.extract()
-        os.environ["GITMART_WAREHOUSE_URL"] = self.server.url("gitmart_transform")
-        sys.argv = ["compare_with_git", str(self.repository), "--url-key", self.key]
-        assert compare_with_git.main() == 0, f"{name}: the warehouse differs from git"
+        with psycopg.connect(self.server.url("gitmart_transform")) as connection:
+            wrong = compare_with_git.compare(connection, self.repository, self.key)
+        assert wrong == 0, f"{name}: the warehouse differs from git"
         self.gitmart("transform", "gitmart_transform")
         self.seconds[name] = round(time.monotonic() - start, 1)
         print(

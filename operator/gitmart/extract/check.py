@@ -69,8 +69,7 @@ def default_branch(answer: Answer) -> bytes | None:
 
     A host says nothing about where HEAD points when it points to a commit. `git clone` cannot tell that from
     a host too old to say it, and takes a branch of the same commit: master, then the first by name
-    (guess_remote_head() in git's remote.c). Where a clone goes on guessing, from a HEAD that points to a branch
-    yet to be born to a tag of that name, the digests differ; then an extraction runs that was not needed.
+    (guess_remote_head() in git's remote.c).
     """
     if not answer.head:
         return None

@@ -134,8 +134,10 @@ def _fields(spool: BinaryIO) -> Iterator[bytes]:
 
 def _large_files(fields: Iterator[bytes], name: str) -> Iterator[FileChange]:
     statuses = bytearray()
+    if (first := next(fields, None)) is None:
+        return  # no files: the message alone is that large
     try:
-        field = next(fields).removeprefix(b"\n")
+        field = first.removeprefix(b"\n")
         while field.startswith(b":"):
             status = field.rpartition(b" ")[2][:1]
             statuses += status

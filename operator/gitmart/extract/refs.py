@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
-from gitmart.extract.errors import DamagedError
+from gitmart.contract.outcomes import Outcome
+from gitmart.extract.errors import DamagedError, ExtractError, GitError
 from gitmart.extract.git import Git
 
 BRANCHES = b"refs/heads/"
@@ -83,10 +84,25 @@ def read_refs(git: Git, include: Sequence[str] = (), exclude: Sequence[str] = ()
     refs = tuple(Ref(name, oid, commits[oid]) for oid, name in chosen)
     target = git.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)).strip()
     # Where HEAD points nowhere, rev-parse takes a branch or a tag that is called HEAD in its place.
-    head = {name: oid for oid, name in listed}.get(target, b"") if target else git.run("rev-parse", "HEAD").strip()
+    head = {name: oid for oid, name in listed}.get(target, b"") if target else _detached_head(git)
     branch = target if target and head else None
     digest = digest_of(((ref.name, ref.object_hash) for ref in refs), branch or head, include, exclude)
     return Refs(refs, head or None, branch, digest)
+
+
+def _detached_head(git: Git) -> bytes:
+    """
+    Return the commit of a HEAD that points to no branch, b"" if the host has no HEAD.
+
+    The host is asked: of a HEAD that points to a branch yet to be born, a clone makes a tag of that name.
+    """
+    try:
+        answer = git.run("ls-remote", "origin", "HEAD")
+    except GitError:  # whose text may repeat what the host says
+        raise ExtractError("the host did not say where its HEAD is", Outcome.HOST_UNREACHABLE) from None
+    if not any(line.endswith(b"\tHEAD") for line in answer.splitlines()):
+        return b""
+    return git.run("rev-parse", "HEAD").strip()
 
 
 def is_selected(name: bytes, include: Sequence[str], exclude: Sequence[str]) -> bool:

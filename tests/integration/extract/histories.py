@@ -212,7 +212,9 @@ _PARTS = (b"file", b"other", b"folder", b"tab\there", b"tab at the end\t", b"lin
           b".gitattributes", b".mailmap", b"\xff\xfe", b"\x7f", b"\r", b"HEAD", b"x" * 200)  # fmt: skip
 _BRANCHES = (b"main", b"dev", b"old", b"release/1", b"release/2", b"HEAD", b"-x", b"0" * 40, b"refs/heads/main",
              b"odd/n\xc3\xa4me,with;signs'\"", b"caf\xe9", b"\xff", b"a'b", b"@", b"main/x", b"v1", b"x" * 200)  # fmt: skip
-_TAGS = (b"v1", b"v2", b"main", b"HEAD", b"-x", b"caf\xe9", b"deep/v1", b"f" * 40)
+_TAGS = tuple(
+    b"refs/tags/" + name for name in (b"v1", b"v2", b"main", b"HEAD", b"-x", b"caf\xe9", b"deep/v1", b"f" * 40)
+)
 _ANNOTATIONS = (b"tagger T <t@x> 1700000000 +0000\n\na tag\n", b"\n", b"tagger caf\xe9\n\n\xe9\0")
 _LINES = b"".join(b"line %d\n" % number for number in range(40))
 _CONTENTS = (b"", b"one\n", b"no end", _LINES, _LINES[:150], _LINES[100:], b"\0binary", bytes(range(256)), b"cr\r\nlf\r",
@@ -272,15 +274,19 @@ _commits = st.builds(
 _branches = st.sampled_from(_BRANCHES[:3]) | st.sampled_from(_BRANCHES)
 _targets = st.integers(0, 4) | st.integers(0, 40)
 _branch_refs = st.builds(NewRef, _branches.map(b"refs/heads/".__add__), _targets)
-_tag_refs = st.builds(
+_annotations = st.lists(st.sampled_from(_ANNOTATIONS), max_size=3).map(tuple)
+_tag_refs = st.builds(NewRef, st.sampled_from(_TAGS), _targets, st.just("commit"), _annotations)
+# Of other names: of a HEAD that points to a branch yet to be born, git's clone makes a tag of that name, and
+# gives up when that leads to no commit.
+_odd_tag_refs = st.builds(
     NewRef,
-    st.sampled_from(_TAGS).map(b"refs/tags/".__add__),
+    st.sampled_from((b"refs/tags/odd", b"refs/tags/odder/caf\xe9")),
     _targets,
-    st.sampled_from(("commit", "commit", "tree", "blob")),
-    st.lists(st.sampled_from(_ANNOTATIONS), max_size=3).map(tuple),
+    st.sampled_from(("tree", "blob")),
+    _annotations,
 )
 _other_refs = st.builds(NewRef, st.sampled_from(_OTHERS), _targets)
-_refs = st.lists(_branch_refs | _branch_refs | _tag_refs | _other_refs, max_size=4).map(tuple)
+_refs = st.lists(_branch_refs | _branch_refs | _tag_refs | _odd_tag_refs | _other_refs, max_size=4).map(tuple)
 _heads = st.one_of(
     st.none(), st.none(), _branches.map(b"refs/heads/".__add__), _backs,
     st.sampled_from((b"refs/heads/nowhere", b"refs/tags/head", b"refs/pull/1/head")),

@@ -269,6 +269,31 @@ def test_a_branch_called_head_is_not_what_a_head_that_points_nowhere_means(
     assert_equals_git(repository)
 
 
+def test_a_tag_is_not_what_a_head_of_the_same_name_means(
+    repository: Any, extraction: Any, assert_equals_git: Callable[[Any], None]
+) -> None:
+    _linear(repository)
+    repository.git("tag", "gone", "main")
+    repository.git("symbolic-ref", "HEAD", "refs/heads/gone")
+
+    extraction(repository)
+
+    assert extraction.warehouse.query("select count(*) from commits where in_default_branch") == [(0,)]
+    assert_equals_git(repository)
+
+
+def test_a_detached_head_is_the_default(
+    repository: Any, extraction: Any, assert_equals_git: Callable[[Any], None]
+) -> None:
+    _linear(repository)
+    repository.git("checkout", "-q", "--detach", "HEAD~2")
+
+    extraction(repository)
+
+    assert extraction.warehouse.query("select count(*) from commits where in_default_branch") == [(3,)]
+    assert_equals_git(repository)
+
+
 def test_values_that_cannot_be_stored_stand_in_quarantine(repository: Any, extraction: Any) -> None:
     repository.commit()
     tree = repository.git("rev-parse", "HEAD^{tree}").encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.integration.extract.histories import History, histories
 from tests.integration.extract.live import Stage
+
+from gitmart.extract import loader, source
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +25,26 @@ def stage(
         yield made
 
 
+def some(examples: int) -> settings:
+    """Return settings for so many histories, the same ones each time: the campaign draws others."""
+    return settings(max_examples=examples, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # finding the simplest history that fails takes minutes
-@settings(
-    max_examples=200,
-    derandomize=True,  # the campaign draws others: make campaign-histories
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
-)
-@given(history=histories(most_steps=3))
+@some(200)
+@given(history=histories(most_steps=2))
 def test_any_history_equals_git_at_every_step(history: History, stage: Stage) -> None:
     stage.play(history, fresh_at_every_step=False)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@some(20)
+@given(history=histories(most_steps=1))
+def test_any_history_equals_git_if_no_commit_fits_into_memory(history: History, stage: Stage) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "split_records", functools.partial(source.split_records, limit=10))
+        patch.setattr(source, "READ_SIZE", 50)
+        patch.setattr(loader, "CHUNK_FILES", 2)
+        stage.play(history, fresh_at_every_step=False)

@@ -136,3 +136,12 @@ def test_different_undecodable_bytes_stay_different(one: bytes, other: bytes) ->
     clean(one).encode()  # can be stored
     if one != other and b"\\" not in one + other:
         assert clean(one) != clean(other)
+
+
+def test_a_large_record_may_have_no_files() -> None:
+    fields = [b"0" * 40, b"", b"A", b"a@x", b"1 +0000", b"C", b"c@x", b"2 +0000", b"a very long message\n"]
+
+    large = parse_large_record(io.BytesIO(b"\0".join(fields) + b"\0"))
+
+    assert large.head.message == b"a very long message\n"
+    assert list(large.files) == []
