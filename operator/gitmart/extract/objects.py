@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import IO
 
 from gitmart.extract.errors import DamagedError
 from gitmart.extract.git import Git
 from gitmart.extract.listing import finish, piped
 
 BUFFER = 1 << 16  # bytes
+# Ids of 64 digits that fit the smallest pipe there is, a page: git may be busy writing to us while we write to it,
+# and such a write is never a partial one.
+AT_ONCE = 50
 
 
 class Objects:
@@ -27,15 +29,20 @@ class Objects:
         return found
 
     def read_all(self, commit_hashes: Sequence[bytes]) -> Iterator[bytes]:
-        """Yield the commit objects in that order; asked for at once, so give no more ids than a pipe holds (64 KiB)."""
+        """Yield the commit objects in that order; raise DamagedError when git lacks one."""
+        for start in range(0, len(commit_hashes), AT_ONCE):
+            yield from self._read_some(commit_hashes[start : start + AT_ONCE])
+
+    def _read_some(self, commit_hashes: Sequence[bytes]) -> Iterator[bytes]:
         if self._process is None:
             # Unlike --batch it writes when told to, not once per object: half the time.
             self._process = self._git.start(
                 "cat-file", "--batch-command", "--buffer", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
             )
             self._output = open(piped(self._process.stdout).fileno(), "rb", BUFFER, closefd=False)  # noqa: SIM115
+        asked = b"".join(b"contents %s\n" % name for name in commit_hashes) + b"flush\n"
         with suppress(BrokenPipeError):  # then there is no answer either
-            _write(piped(self._process.stdin), b"".join(b"contents %s\n" % n for n in commit_hashes) + b"flush\n")
+            piped(self._process.stdin).write(asked)
         for name in commit_hashes:
             answer = self._output.readline().split()
             if len(answer) != 3 or answer[1] != b"commit":
@@ -47,12 +54,6 @@ class Objects:
         if self._process is not None:
             finish(self._process)
             self._process = None
-
-
-def _write(pipe: IO[bytes], data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[pipe.write(view) or 0 :]
 
 
 def is_misprinted(commit: bytes) -> bool:
