@@ -49,9 +49,10 @@ class Git:
             cwd=self.folder,
         )
 
-    def pack_bytes(self) -> int:
-        """Return the bytes of all packs and loose objects: what the clone brought."""
-        return sum(file.stat().st_size for file in (self.folder / "objects").rglob("*") if file.is_file())
+
+def pack_bytes(folder: Path) -> int:
+    """Return the bytes of all packs of the bare repositories in the folder: what was fetched."""
+    return sum(file.stat().st_size for file in folder.glob("*.git/objects/pack/*.pack"))
 
 
 def git_version(environment: Mapping[str, str]) -> str:

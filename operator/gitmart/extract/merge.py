@@ -8,13 +8,14 @@ not stay locked for long) and nothing else. Every statement works on sets and on
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from gitmart.extract.changes import Execute
 from gitmart.extract.refs import Refs
 from gitmart.extract.staging import Staging
 from gitmart.warehouse.locks import Connection
@@ -79,8 +80,7 @@ where known.identity_hash = public.gitmart_digest(met.name || chr(10) || met.ema
 REMOVE = """
 with gone as (
     delete from public.commits as c
-    where c.repository_id = %(repository)s
-        and not exists (select from {reachable} as r where r.commit_hash = c.commit_hash)
+    where c.id in (select commit_id from {gone})
     returning c.id, c.commit_hash, c.contributor_id, c.commit_date, c.committed_at
 ), gone_parents as (
     delete from public.commit_parents as p using gone where p.commit_id = gone.id
@@ -100,8 +100,7 @@ from gone
 MOVE = """
 update public.commits as c
 set in_default_branch = not c.in_default_branch, changed_run = %(run)s
-where c.repository_id = %(repository)s
-    and c.in_default_branch = exists (select from {side} as s where s.commit_hash = c.commit_hash)
+where c.id in (select commit_id from {moved})
 """
 
 COMMITS = """
@@ -236,7 +235,7 @@ def merge(
     staging: Staging,
     *,
     repository_id: int,
-    known: bool,
+    compare: Callable[[Execute], None] | None,
     refs: Refs,
     expected: int,
     facts: RunFacts,
@@ -246,20 +245,22 @@ def merge(
     Bring the repository's rows to what staging holds, and commit.
 
     The caller holds the repository's lock on this very connection, so that nobody merges who has lost
-    it. `known` says that the warehouse had commits of the repository, and that staging therefore lists
-    all that can be reached. `expected` is the number of new commits; any other ends in MergeError and a
-    rollback.
+    it. `compare` finds which of the warehouse's commits are gone or changed sides (see `changes.py`); None
+    when the warehouse has none. `expected` is the number of new commits; any other ends in MergeError and
+    a rollback.
     """
     with connection.transaction():
         connection.execute("set local work_mem = '64MB'")
         run = _next_run(connection, repository_id)
         given: dict[str, object] = {"repository": repository_id, "run": run}
 
-        def execute(statement: str) -> int:
-            return connection.execute(_on(statement, staging), given).rowcount
+        def execute(statement: str, more: Mapping[str, object] = {}) -> int:
+            return connection.execute(_on(statement, staging), {**given, **more}).rowcount
 
-        removed = execute(REMOVE) if known else 0
-        if known:
+        removed = 0
+        if compare is not None:
+            compare(execute)
+            removed = execute(REMOVE)
             execute(MOVE)
         if (inserted := execute(COMMITS)) != expected:
             raise MergeError(f"{expected} new commits were expected, {inserted} were merged")

@@ -16,8 +16,10 @@ log = logging.getLogger(__name__)
 
 LINE_EVERY = 10.0  # seconds
 PHASES = {
+    "fetch": "Fetching what is new",
     "clone": "Cloning",
     "list": "Listing commits",
+    "contents": "Fetching contents",
     "diff": "Counting and loading lines",
     "merge": "Merging",
     "commit": "Committing",

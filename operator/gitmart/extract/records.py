@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import BinaryIO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple
 
 from gitmart.extract.errors import DamagedError
 
@@ -117,15 +117,15 @@ def _spooled(spool: BinaryIO, rest: bytes) -> BinaryIO:
 
 def parse_large_record(spool: BinaryIO) -> LargeCommit:
     """Return the commit of a record in a file; it takes a byte of memory per changed file."""
-    fields = _fields(spool)
+    fields = nul_ended(spool)
     head = parse_record(b"\0".join([*islice(fields, HEADER_FIELDS), b""]))
     return LargeCommit(head, _large_files(fields, head.hash.decode("ascii", "replace")))
 
 
-def _fields(spool: BinaryIO) -> Iterator[bytes]:
-    """Yield what NUL ends."""
+def nul_ended(stream: IO[bytes], read_size: int = 1 << 20) -> Iterator[bytes]:
+    """Yield what NUL ends; raise DamagedError when something is left."""
     rest = b""
-    while data := spool.read(1 << 20):
+    while data := stream.read(read_size):
         *whole, rest = (rest + data).split(b"\0")
         yield from whole
     if rest:

@@ -80,7 +80,7 @@ def read_refs(git: Git, include: Sequence[str] = (), exclude: Sequence[str] = ()
         "for-each-ref", "--format=%(objectname) %(refname)", BRANCHES.decode(), TAGS.decode()
     ).splitlines()]  # fmt: skip
     chosen = [(oid, name) for oid, name in listed if is_selected(name, include, exclude)]
-    commits = _peel(git, [oid for oid, _ in chosen])
+    commits = peel(git, [oid for oid, _ in chosen])
     refs = tuple(Ref(name, oid, commits[oid]) for oid, name in chosen)
     target = git.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)).strip()
     # Where HEAD points nowhere, rev-parse takes a branch or a tag that is called HEAD in its place.
@@ -116,7 +116,7 @@ def is_selected(name: bytes, include: Sequence[str], exclude: Sequence[str]) -> 
     return wanted and not any(fnmatchcase(short, glob) for glob in exclude)
 
 
-def _peel(git: Git, oids: Sequence[bytes]) -> dict[bytes, bytes | None]:
+def peel(git: Git, oids: Sequence[bytes]) -> dict[bytes, bytes | None]:
     """Return for each object the commit it leads to through any number of tags, None if that is no commit."""
     asked = b"".join(oid + b"^{}\n" for oid in oids)
     answers = git.run("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked).splitlines()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -15,18 +15,22 @@ from gitmart import __version__
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.signals import Stopped
 from gitmart.extract import books
+from gitmart.extract.changes import ByList, ByWalk
 from gitmart.extract.crew import Crew, kill_git
 from gitmart.extract.errors import ExtractError
-from gitmart.extract.git import Git, clone, git_version
+from gitmart.extract.fetch import FINAL, NeedsCloneError, fetch_new
+from gitmart.extract.git import Git, git_version, pack_bytes
 from gitmart.extract.hermetic import hermetic_environment
+from gitmart.extract.history import History, whole_history
 from gitmart.extract.identities import Identities
+from gitmart.extract.known import Known, read_known
 from gitmart.extract.listing import Listing, list_commits
 from gitmart.extract.loader import Loader, copy_lines, copy_rows
 from gitmart.extract.merge import RunFacts, Totals, first_quarantined, insert_contributors, merge, short_name
+from gitmart.extract.partial import Partial
 from gitmart.extract.progress import Reporter
 from gitmart.extract.quarantine import Quarantined
 from gitmart.extract.records import clean, is_utf8
-from gitmart.extract.refs import Refs, read_refs
 from gitmart.extract.settings import Settings
 from gitmart.extract.source import DiffTree, Source
 from gitmart.extract.staging import Staging, drop_dead
@@ -98,12 +102,38 @@ def _record_failure(main: Connection, repository_id: int, before: tuple[str, str
 
 
 def _extract_locked(run: Run, main: Connection, repository_id: int) -> Totals:
+    known = read_known(main, repository_id)
+    environment = hermetic_environment(run.settings.remote, run.settings.work_dir)
+    run.facts["gitVersion"] = git_version(environment)
+    if known is not None:
+        try:
+            return _extract_new(run, environment, known)
+        except NeedsCloneError as needed:
+            run.facts["fetchReason"] = str(needed)
+            log.info("the history is read whole", extra={"repository": run.settings.url.key, "reason": str(needed)})
+        kill_git(run.settings.work_dir)
     with run.phase("clone"):
-        environment = hermetic_environment(run.settings.remote, run.settings.work_dir)
-        run.facts["gitVersion"] = git_version(environment)
-        git = clone(run.settings, environment, run.reporter.at)
-    run.facts["bytesFetched"] = git.pack_bytes()
-    refs = read_refs(git, run.settings.include, run.settings.exclude)
+        history = whole_history(run.settings, environment, run.reporter.at)
+    run.facts["fetch"] = "full"
+    return _bring(run, main, repository_id, history, known)
+
+
+def _extract_new(run: Run, environment: Mapping[str, str], known: Known) -> Totals:
+    """Extract without a clone; raise NeedsCloneError when that cannot be had, or shows itself to be incomplete."""
+    run.facts["fetch"] = "incremental"
+    with run.phase("fetch"):
+        history = fetch_new(run.settings, environment, known)
+    try:
+        return _bring(run, known.connection, known.repository_id, history, known)
+    except ExtractError as error:
+        if error.outcome in FINAL:
+            raise
+        raise NeedsCloneError(str(error)) from error
+
+
+def _bring(run: Run, main: Connection, repository_id: int, history: History, known: Known | None) -> Totals:
+    """Bring what is on disk into the warehouse."""
+    refs = history.refs
     run.facts |= {
         "head": refs.head.decode() if refs.head else None,
         "defaultBranch": short_name(refs),
@@ -112,7 +142,7 @@ def _extract_locked(run: Run, main: Connection, repository_id: int) -> Totals:
     staging = Staging.of(repository_id)
     staging.create(main)
     try:
-        work = Work(run, main, staging, git, refs, known=has_commits(main, repository_id))
+        work = Work(run, main, staging, history, known)
         expected = work.load()
         with run.phase("merge"):
             totals = _merge(work, repository_id, expected)
@@ -139,8 +169,8 @@ def _merge(work: Work, repository_id: int, expected: int) -> Totals:
         main,
         staging,
         repository_id=repository_id,
-        known=work.known,
-        refs=work.refs,
+        compare=work.compare,
+        refs=work.history.refs,
         expected=expected,
         facts=facts,
         committing=lambda: run.reporter.phase("commit"),
@@ -149,14 +179,20 @@ def _merge(work: Work, repository_id: int, expected: int) -> Totals:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The part between the clone and the merge: which commits are new, and their rows into staging."""
+    """The part between the fetch and the merge: which commits are new, and their rows into staging."""
 
     run: Run
     main: Connection
     staging: Staging
-    git: Git
-    refs: Refs
-    known: bool  # whether the warehouse already has commits of the repository
+    history: History
+    known: Known | None  # None: the warehouse has no commits of the repository
+
+    @property
+    def compare(self) -> ByList | ByWalk | None:
+        """How to find the warehouse's commits that are gone or changed sides."""
+        if self.known is None:
+            return None
+        return ByList() if self.history.partial is None else ByWalk(self.history.refs, self.known.head)
 
     def load(self) -> int:
         """Fill the staging tables; return how many commits are new."""
@@ -168,12 +204,17 @@ class Work:
         ):
             crew = Crew()
             try:
-                crew.start(lambda: list_commits(self.git, reachable, self.refs.tips))
-                crew.start(lambda: list_commits(self.git, side, self.refs.tips, self._default_tips()))
+                git, tips, head = self.history.git, self.history.tips, self.history.head
+                crew.start(lambda: list_commits(git, reachable, tips))
+                crew.start(lambda: list_commits(git, side, tips, [head] if head else []))
                 if self.known:
                     with self.run.phase("list"):
                         crew.wait()
                         self._find_new(reachable, side, new)
+                if self.history.partial:
+                    with self.run.phase("contents"):
+                        self._fetch_contents(self.history.partial, new)
+                self.run.facts["bytesFetched"] = pack_bytes(folder)  # a vain attempt to do without a clone included
                 with self.run.phase("diff"):
                     wanted = new if self.known else reachable
                     self._count(crew, wanted)
@@ -188,8 +229,10 @@ class Work:
                 crew.dismiss(folder)
                 raise
 
-    def _default_tips(self) -> list[bytes]:
-        return [self.refs.head] if self.refs.head else []
+    def _fetch_contents(self, partial: Partial, new: Listing) -> None:
+        """Get all that counting reads in one go; what is missing afterwards ends the counting."""
+        if len(new):
+            partial.fetch_blobs(partial.missing_blobs(new))
 
     def _find_new(self, reachable: Listing, side: Listing, new: Listing) -> None:
         """Put what the warehouse lacks into `new`, in the order of the walk."""
@@ -214,13 +257,13 @@ class Work:
     def _count(self, crew: Crew, wanted: Listing) -> None:
         """Start the workers, each with a process of git and a connection of its own."""
         identities = Identities()
-        source = self.run.source(self.git)
+        source = self.run.source(self.history.git)
 
         def work() -> None:
             with connect(
                 self.run.settings.warehouse, application_name=APPLICATION, autocommit=True, extra=STAGING_SESSION
             ) as connection:
-                loader = Loader(connection, self.staging, identities, self.git)
+                loader = Loader(connection, self.staging, identities, self.history.git)
                 loader.load(source.commits(wanted), lambda count: self.run.reporter.add(count, len(wanted)))
 
         for _ in range(self.run.settings.workers):
@@ -229,18 +272,12 @@ class Work:
     def _store_refs(self) -> None:
         rows = [
             (clean(ref.name).encode(), "branch" if ref.is_branch else "tag", ref.object_hash, ref.commit_hash)
-            for ref in self.refs.refs
+            for ref in self.history.refs.refs
         ]
         if rows:
             copy_rows(self.main, self.staging, "refs", rows)
-        odd = [Quarantined(None, "ref", ref.name, "not UTF-8") for ref in self.refs.refs if not is_utf8(ref.name)]
+        odd = [
+            Quarantined(None, "ref", ref.name, "not UTF-8") for ref in self.history.refs.refs if not is_utf8(ref.name)
+        ]
         if odd:
             copy_rows(self.main, self.staging, "quarantine", odd)
-
-
-def has_commits(connection: Connection, repository_id: int) -> bool:
-    """Whether the warehouse has any commit of the repository."""
-    row = connection.execute(
-        "select exists (select from public.commits where repository_id = %s)", [repository_id]
-    ).fetchone()
-    return row == (True,)

@@ -30,6 +30,10 @@ TABLES = {
     "refs": "name text, kind text, object_hash text, commit_hash text",
     "reachable": "commit_hash text, position bigint generated always as identity",
     "side": "commit_hash text",
+    "reached": "commit_id bigint",
+    "in_default": "commit_id bigint",
+    "gone": "commit_id bigint",
+    "moved": "commit_id bigint",
 }
 
 
