@@ -30,7 +30,7 @@ import psycopg
 from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
-PHASES = ("clone", "diff", "copy", "merge", "commit")
+PHASES = ("fetch", "diff", "copy", "merge", "commit")
 PATIENCE = 120.0  # seconds a run may take to reach a phase
 QUIET_WITHIN = 5.0  # seconds after which PostgreSQL must have noticed
 COMPARE = Path(__file__).with_name("compare_with_git.py")
@@ -194,7 +194,7 @@ def campaign(subject: Subject, kills: int, seed: int) -> dict[str, dict[str, int
     chance = random.Random(seed)
     check_after_run(subject)
     ended: dict[str, dict[str, int]] = {phase: {"killed": 0, "finished": 0} for phase in PHASES}
-    longest = {"clone": 0.3, "diff": 1.0, "copy": 0.01, "merge": 0.4, "commit": 0.003}
+    longest = {"fetch": 0.3, "diff": 1.0, "copy": 0.01, "merge": 0.4, "commit": 0.003}
     for phase in PHASES:
         while ended[phase]["killed"] < kills:
             assert ended[phase]["finished"] <= 10 * kills, (

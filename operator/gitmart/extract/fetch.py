@@ -34,8 +34,8 @@ WINDOW = 14 * DAY
 BRANCH_DEPTH = 10  # commits of a branch that nobody knows: most have fewer of their own
 DEEPER = (8, 64, 512)  # commits by which the boundary moves back each time
 
-# What a host says to everybody who asks: a clone would hear the same.
-FINAL = frozenset({Outcome.AUTHENTICATION_FAILED, Outcome.NOT_FOUND, Outcome.MOVED, Outcome.DISK_FULL})
+# A clone would end the same way, and ask a host that refused once more.
+FINAL = frozenset({Outcome.AUTHENTICATION_FAILED, Outcome.MOVED, Outcome.DISK_FULL})
 
 
 class NeedsCloneError(Exception):

@@ -50,9 +50,10 @@ class Git:
         )
 
 
-def pack_bytes(folder: Path) -> int:
-    """Return the bytes of all packs of the bare repositories in the folder: what was fetched."""
-    return sum(file.stat().st_size for file in folder.glob("*.git/objects/pack/*.pack"))
+def fetched_bytes(folder: Path) -> int:
+    """Return the bytes of packs and loose objects of the bare repositories in the folder: what was fetched."""
+    files = (file for file in folder.glob("*.git/objects/*/*") if file.suffix in {"", ".pack"})  # no index of ours
+    return sum(file.stat().st_size for file in files)
 
 
 def git_version(environment: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from gitmart.extract.changes import ByList, ByWalk
 from gitmart.extract.crew import Crew, kill_git
 from gitmart.extract.errors import ExtractError
 from gitmart.extract.fetch import FINAL, NeedsCloneError, fetch_new
-from gitmart.extract.git import Git, git_version, pack_bytes
+from gitmart.extract.git import Git, fetched_bytes, git_version
 from gitmart.extract.hermetic import hermetic_environment
 from gitmart.extract.history import History, whole_history
 from gitmart.extract.identities import Identities
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 APPLICATION = "gitmart-extract"
 # Staging is lost in a crash anyway, so nobody waits for its disk.
 STAGING_SESSION = {"synchronous_commit": "off"}
+# Commits whose contents are fetched apart. The ids of these are held in memory, and for more a clone costs less.
+MOST_NEW = 50_000
 
 
 @dataclass(slots=True)
@@ -128,7 +130,7 @@ def _extract_new(run: Run, environment: Mapping[str, str], known: Known) -> Tota
     except ExtractError as error:
         if error.outcome in FINAL:
             raise
-        raise NeedsCloneError(str(error)) from error
+        raise NeedsCloneError(f"what was fetched is not whole: {error}") from error
 
 
 def _bring(run: Run, main: Connection, repository_id: int, history: History, known: Known | None) -> Totals:
@@ -214,7 +216,7 @@ class Work:
                 if self.history.partial:
                     with self.run.phase("contents"):
                         self._fetch_contents(self.history.partial, new)
-                self.run.facts["bytesFetched"] = pack_bytes(folder)  # a vain attempt to do without a clone included
+                self.run.facts["bytesFetched"] = fetched_bytes(folder)  # a vain attempt to do without a clone included
                 with self.run.phase("diff"):
                     wanted = new if self.known else reachable
                     self._count(crew, wanted)
@@ -231,6 +233,8 @@ class Work:
 
     def _fetch_contents(self, partial: Partial, new: Listing) -> None:
         """Get all that counting reads in one go; what is missing afterwards ends the counting."""
+        if len(new) > MOST_NEW:
+            raise NeedsCloneError(f"more than {MOST_NEW} commits are new")
         if len(new):
             partial.fetch_blobs(partial.missing_blobs(new))
 

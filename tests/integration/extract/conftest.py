@@ -48,7 +48,7 @@ class Extraction:
         folder = self.work_dir / f"run{self.runs}"
         folder.mkdir(parents=True)
         settings = Settings(
-            remote=Remote(parse_repository_url(repository.url, allow_file=True)),
+            remote=Remote(parse_repository_url(repository.url, allow_file=True), allow_private_addresses=True),
             warehouse=self.warehouse.url("gitmart_extract"),
             work_dir=folder,
             include=include,
@@ -134,6 +134,7 @@ class Host:
         self.banned = ""  # one that is known and may not read it
         self.watched = ""  # a text that no process may have in its arguments or environment
         self.leaks: list[str] = []
+        self.old_protocol = False  # whether the smart side speaks version 0 alone
         self.closing = threading.Event()
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.authority)
@@ -148,6 +149,11 @@ class Host:
         repository.git("clone", "-q", "--bare", str(repository.path), str(self.folder / name))
         repository.git(f"--git-dir={self.folder / name}", "update-server-info")
         return f"{self.url}/{name}"
+
+    def serve(self, repository: Any, name: str = "live") -> str:
+        """Serve the repository itself by `git http-backend` and return its address."""
+        (self.folder / f"{name}.git").symlink_to(repository.git_dir)
+        return f"{self.url}/smart/{name}.git"
 
     def look_for_leaks(self) -> None:
         """Note the processes that show what is watched for to everybody on the machine."""
@@ -184,14 +190,40 @@ class Host:
                         self.send_error(503)
                     case "silent":
                         host.closing.wait()
+                    case "smart":
+                        self.backend()
                     case "endless":
                         self.answer(200, b"".join(b"%040x\trefs/heads/%0200x\n" % (n, n) for n in range(280_000)))
                     case _:
                         super().do_GET()
 
+            def do_POST(self) -> None:
+                host.asked.append(self.path)
+                self.backend()
+
+            def backend(self) -> None:
+                """Let git answer, which is a CGI program (RFC 3875)."""
+                path, _, query = self.path.removeprefix("/smart").partition("?")
+                length = self.headers.get("Content-Length")
+                environment = {
+                    "PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
+                    "GIT_PROJECT_ROOT": str(host.folder), "GIT_HTTP_EXPORT_ALL": "1", "REQUEST_METHOD": self.command,
+                    "PATH_INFO": path, "QUERY_STRING": query, "CONTENT_LENGTH": length or "",
+                    "CONTENT_TYPE": self.headers.get("Content-Type", ""), "REMOTE_ADDR": "127.0.0.1",
+                    "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                    "HTTP_GIT_PROTOCOL": "" if host.old_protocol else self.headers.get("Git-Protocol", ""),
+                }  # fmt: skip
+                done = subprocess.run(
+                    ["git", "http-backend"], input=self.rfile.read(int(length or 0)), stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL, env=environment, check=False,
+                )  # fmt: skip
+                head, _, body = done.stdout.partition(b"\r\n\r\n")
+                headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+                self.answer(int(headers.pop("Status", "200").split()[0]), body, **headers)
+
             def answer(self, code: int, said: bytes = b"", **headers: str) -> None:
                 self.send_response(code)
-                for name, value in {**headers, "Content-Type": "text/plain", "Content-Length": str(len(said))}.items():
+                for name, value in {"Content-Type": "text/plain", **headers, "Content-Length": str(len(said))}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(said)
