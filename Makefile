@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
-	@printf "  make %-18s %s\n" "bench-NAME" "Measure: extract REPO=path, transform, operator (last line: figures as JSON)"
+	@printf "  make %-18s %s\n" "bench-NAME" "Measure: extract REPO=path, incremental REPO=path, transform, operator (last line: figures as JSON)"
 
 setup: $(READY) ## Install what the project needs into .venv
 

@@ -114,9 +114,9 @@ def _extract_locked(run: Run, main: Connection, repository_id: int) -> Totals:
             run.facts["fetchReason"] = str(needed)
             log.info("the history is read whole", extra={"repository": run.settings.url.key, "reason": str(needed)})
         kill_git(run.settings.work_dir)
+    run.facts["fetch"] = "full"
     with run.phase("clone"):
         history = whole_history(run.settings, environment, run.reporter.at)
-    run.facts["fetch"] = "full"
     return _bring(run, main, repository_id, history, known)
 
 

@@ -421,7 +421,9 @@ def _told(extraction: Any) -> tuple[object, object]:
     return extraction.facts["fetch"], extraction.facts.get("fetchReason")
 
 
-@pytest.mark.parametrize("filters", [True, False], ids=["filters", "no filters"])
+@pytest.mark.parametrize(
+    "filters", [pytest.param(True, id="filters"), pytest.param(False, id="no filters", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 def test_what_is_fetched_alone_equals_a_fresh_extraction(
     story: Story, filters: bool, repository: Any, extraction: Any, fresh_extraction: Any, assert_equals_git: Check
