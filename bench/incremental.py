@@ -13,6 +13,7 @@ were fetched. Without REPO a history of 15,000 commits is made up. The last line
 from __future__ import annotations
 
 import argparse
+import bisect
 import json
 import os
 import random
@@ -95,15 +96,19 @@ class Bench:
         # A tag could keep what the branch shall not have yet.
         for tag in git(self.served, "for-each-ref", "--format=%(refname)", "refs/tags").split():
             git(self.served, "update-ref", "-d", tag)
-        # By git's own order of the walk, so that merged branches are among what is new.
         self.before = {count: self._without(count) for count in NEW}
 
     def _without(self, count: int) -> str:
         """Return the commit of the first-parent line that lacks `count` commits of the tip's history, or somewhat more."""
-        for number, commit in enumerate(git(self.served, "rev-list", "--first-parent", self.tip).split()):
-            if number and int(git(self.served, "rev-list", "--count", self.tip, f"^{commit}")) >= count:
-                return commit
-        raise SystemExit(f"the repository has no {count} commits")
+        line = git(self.served, "rev-list", "--first-parent", self.tip).split()
+
+        def lacking(commit: str) -> int:
+            return int(git(self.served, "rev-list", "--count", self.tip, f"^{commit}"))
+
+        place = bisect.bisect_left(line, count, key=lacking)
+        if place == len(line):
+            raise SystemExit(f"the repository's default branch has no {count} commits")
+        return line[place]
 
     @contextmanager
     def warehouse(self, template: str) -> Iterator[str]:

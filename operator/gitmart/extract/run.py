@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,7 +25,7 @@ from gitmart.extract.hermetic import hermetic_environment
 from gitmart.extract.history import History, whole_history
 from gitmart.extract.identities import Identities
 from gitmart.extract.known import Known, read_known
-from gitmart.extract.listing import Listing, list_commits
+from gitmart.extract.listing import SMALLEST_BLOCK, Listing, list_commits
 from gitmart.extract.loader import Loader, copy_lines, copy_rows
 from gitmart.extract.merge import RunFacts, Totals, first_quarantined, insert_contributors, merge, short_name
 from gitmart.extract.partial import Partial
@@ -270,7 +271,10 @@ class Work:
                 loader = Loader(connection, self.staging, identities, self.history.git)
                 loader.load(source.commits(wanted), lambda count: self.run.reporter.add(count, len(wanted)))
 
-        for _ in range(self.run.settings.workers):
+        workers = self.run.settings.workers
+        if self.known:  # the list is whole, and ten commits keep no two busy
+            workers = min(workers, math.ceil(len(wanted) / SMALLEST_BLOCK))
+        for _ in range(workers):
             crew.start(work)
 
     def _store_refs(self) -> None:
