@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cluster.waiting import wait_for
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.signals import Stopped
@@ -740,5 +741,11 @@ def test_a_stop_while_fetching_leaves_no_process(
     with pytest.raises(Stopped):
         extraction(live)
 
-    assert subprocess.run(["ps", "-s", str(session[0]), "-o", "pid="], capture_output=True, check=False).stdout == b""
+    wait_for(lambda: not _alive(session[0]), 10, lambda: _alive(session[0]))
     assert extraction.warehouse.query("select state from repositories") == [("completed",)]
+
+
+def _alive(session: int) -> list[int]:
+    """Return the processes of a session that are not dead; what was killed may take a moment."""
+    listed = subprocess.run(["ps", "-s", str(session), "-o", "pid=,stat="], capture_output=True, text=True, check=False)
+    return [int(pid) for pid, state in map(str.split, listed.stdout.splitlines()) if not state.startswith("Z")]
