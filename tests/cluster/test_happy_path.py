@@ -155,6 +155,7 @@ def test_a_push_is_read_at_a_request_and_nothing_else_is(scene: Scene) -> None:
     status = scene.when("pushed", lambda status: status["commits"] == 5)
 
     assert (status["lastExtraction"]["newCommits"], status["lastExtraction"]["removedCommits"]) == (2, 0)
+    assert status["lastExtraction"]["fetch"] == "incremental"
     assert (status["lastHandledRequest"], status["head"]) == ("after-the-push", repository.git("rev-parse", "HEAD"))
     after = scene.release.query(f"select commit_hash, c.id from commits as c {of(url)} order by c.id")
     assert (after[:3], len(after)) == (before, 5)

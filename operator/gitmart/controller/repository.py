@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.controller import conditions
@@ -12,6 +12,7 @@ from gitmart.controller.conditions import Situation, Verdict
 from gitmart.controller.runs import RESULT_LOST, Run, verdict_of
 from gitmart.resources.repository import (
     HISTORY_LIMIT,
+    Fetch,
     LastExtraction,
     PastExtraction,
     Repository,
@@ -21,6 +22,7 @@ from gitmart.resources.repository import (
 DUPLICATE = "DuplicateURL"
 UP_TO_DATE = "UpToDate"
 
+_FETCHES: dict[str, Fetch] = {word: word for word in get_args(Fetch)}  # a result may say anything
 _NEUTRAL = (Outcome.CANCELLED, Outcome.SKIPPED)  # neither good nor a failure of the repository
 
 
@@ -217,6 +219,8 @@ def _last_extraction(repository: Repository, run: Run, verdict: Verdict) -> Last
         removed_commits=run.number("removedCommits"),
         quarantined=run.number("quarantined"),
         bytes_fetched=run.number("bytesFetched"),
+        fetch=_FETCHES.get(run.text("fetch") or ""),
+        fetch_reason=run.text("fetchReason"),
         duration=run.duration,
     )
 

@@ -138,6 +138,9 @@ class RepositorySpec(Model):
         return interval / JITTER_SHARE if interval else timedelta(0)
 
 
+Fetch = Literal["incremental", "full"]
+
+
 class LastExtraction(Status):
     """The latest extraction that ended."""
 
@@ -155,6 +158,12 @@ class LastExtraction(Status):
     removed_commits: Count | None = Field(default=None, description="Commits that no ref reaches any more.")
     quarantined: Count | None = Field(default=None, description="Values that could not be stored as git has them.")
     bytes_fetched: Count | None = Field(default=None, description="Bytes received from the git host.")
+    fetch: Fetch | None = Field(
+        default=None, description="What was asked of the git host: incremental, what is new; full, the whole history."
+    )
+    fetch_reason: Annotated[str, Field(max_length=4096)] | None = Field(
+        default=None, description="Why the whole history was read, although a part of it was known."
+    )
     duration: Annotated[timedelta, DurationBetween(timedelta(0), timedelta(days=365))] | None = Field(
         default=None, description="How long it took, in whole seconds."
     )

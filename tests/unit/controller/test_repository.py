@@ -41,6 +41,16 @@ def test_a_good_run_gives_the_totals() -> None:
     assert ready(status) == ("True", "Succeeded")
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"), [("incremental", "incremental"), ("full", "full"), ("some", None), (7, None), (None, None)]
+)
+def test_how_the_host_was_read_is_told_if_it_is_a_known_word(told: object, kept: str | None) -> None:
+    last = repository.ended(a_repository(), a_run(fetch=told, fetchReason="the host knows no filters")).last_extraction
+
+    assert last is not None
+    assert (last.fetch, last.fetch_reason) == (kept, "the host knows no filters")
+
+
 def test_a_failed_run_keeps_the_totals_of_the_last_good_one() -> None:
     good = with_status(a_repository(), repository.ended(a_repository(), GOOD))
     status = repository.ended(good, a_run("HostUnreachable", 68))
