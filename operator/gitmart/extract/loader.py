@@ -138,7 +138,8 @@ class Loader:
         (row_id,) = self._reserve_ids(1)
         added = deleted = count = 0
         while files := list(islice(commit.files, CHUNK_FILES)):
-            piece = self._examined(head._replace(files=files, is_utf8=all(is_utf8(file.path) for file in files)), kept)
+            is_text = all(is_utf8(file.path) and is_utf8(file.old_path or b"") for file in files)
+            piece = self._examined(head._replace(files=files, is_utf8=is_text), kept)
             self._copy({"files": [(row_id, count + n, *file) for n, file in enumerate(piece.files, 1)]})
             more_added, more_deleted, more = _sums(piece.files)
             added, deleted, count = added + more_added, deleted + more_deleted, count + more

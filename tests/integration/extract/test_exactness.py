@@ -404,6 +404,22 @@ def test_a_value_of_a_very_large_commit_is_quarantined_once(
     assert_equals_git(repository)
 
 
+def test_an_old_path_of_a_very_large_commit_need_not_be_text(
+    repository: Any, extraction: Any, assert_equals_git: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.write(b"old\xff" + b"x" * 200, "one\n")
+    repository.commit()
+    repository.git("mv", b"old\xff" + b"x" * 200, "new" + "x" * 200)
+    renaming = repository.commit()
+    monkeypatch.setattr(source, "split_records", functools.partial(source.split_records, limit=10))
+    monkeypatch.setattr(source, "READ_SIZE", 100)
+
+    extraction(repository)
+
+    assert _quarantined(extraction, renaming) == {"old path": b"old\xff" + b"x" * 200}
+    assert_equals_git(repository)
+
+
 def test_the_machine_s_git_configuration_changes_nothing(
     repository: Any,
     extraction: Any,
