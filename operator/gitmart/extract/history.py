@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gitmart.extract.git import Git, clone
+from gitmart.extract.host import ask
 from gitmart.extract.partial import Partial
 from gitmart.extract.refs import Refs, read_refs
 from gitmart.extract.settings import Settings
@@ -32,5 +33,9 @@ def whole_history(
 ) -> History:
     """Return all there is, by a clone; raise ExtractError. `advance(done, total)` hears of the progress in objects."""
     git = clone(settings, environment, advance)
-    refs = read_refs(git, settings.include, settings.exclude)
+
+    def host_has_head() -> bool:
+        return bool(ask(settings.remote, environment, settings.work_dir).head)
+
+    refs = read_refs(git, settings.include, settings.exclude, host_has_head)
     return History(git, refs, refs.tips, refs.head)

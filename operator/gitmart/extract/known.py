@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gitmart.extract.refs import BRANCHES, Ref, digest_of
 from gitmart.warehouse.locks import Connection
 
-# Nothing is older for `newest_date`: some versions of git read smaller numbers as something else.
+# Nothing is older for `date_of`: some versions of git read smaller numbers as something else.
 EARLIEST = 315_532_800  # 1980-01-01T00:00:00Z
 
 

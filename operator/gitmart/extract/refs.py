@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
-from gitmart.contract.outcomes import Outcome
-from gitmart.extract.errors import DamagedError, ExtractError, GitError
+from gitmart.extract.errors import DamagedError
 from gitmart.extract.git import Git
 
 BRANCHES = b"refs/heads/"
@@ -69,12 +68,13 @@ def digest_of(
     return sha256(b"\0".join(parts)).hexdigest()[:32]
 
 
-def read_refs(git: Git, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Refs:
+def read_refs(git: Git, include: Sequence[str], exclude: Sequence[str], host_has_head: Callable[[], bool]) -> Refs:
     """
-    Return the refs that count.
+    Return the refs of a clone that count.
 
     These are all branches and tags; with `include` or `exclude` (globs of branch names), the selected
-    branches alone, since a tag may hold any branch's commits.
+    branches alone, since a tag may hold any branch's commits. `host_has_head` is asked only when HEAD points
+    to no branch: of one that points to a branch yet to be born, a clone makes a tag of that name.
     """
     listed = [line.split(b" ", 1) for line in git.run(
         "for-each-ref", "--format=%(objectname) %(refname)", BRANCHES.decode(), TAGS.decode()
@@ -84,25 +84,13 @@ def read_refs(git: Git, include: Sequence[str] = (), exclude: Sequence[str] = ()
     refs = tuple(Ref(name, oid, commits[oid]) for oid, name in chosen)
     target = git.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)).strip()
     # Where HEAD points nowhere, rev-parse takes a branch or a tag that is called HEAD in its place.
-    head = {name: oid for oid, name in listed}.get(target, b"") if target else _detached_head(git)
+    if target:
+        head = {name: oid for oid, name in listed}.get(target, b"")
+    else:
+        head = git.run("rev-parse", "HEAD").strip() if host_has_head() else b""
     branch = target if target and head else None
     digest = digest_of(((ref.name, ref.object_hash) for ref in refs), branch or head, include, exclude)
     return Refs(refs, head or None, branch, digest)
-
-
-def _detached_head(git: Git) -> bytes:
-    """
-    Return the commit of a HEAD that points to no branch, b"" if the host has no HEAD.
-
-    The host is asked: of a HEAD that points to a branch yet to be born, a clone makes a tag of that name.
-    """
-    try:
-        answer = git.run("ls-remote", "origin", "HEAD")
-    except GitError:  # whose text may repeat what the host says
-        raise ExtractError("the host did not say where its HEAD is", Outcome.HOST_UNREACHABLE) from None
-    if not any(line.endswith(b"\tHEAD") for line in answer.splitlines()):
-        return b""
-    return git.run("rev-parse", "HEAD").strip()
 
 
 def is_selected(name: bytes, include: Sequence[str], exclude: Sequence[str]) -> bool:

@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 from gitmart.contract.repository_url import parse_repository_url
 from gitmart.extract.check import check
 from gitmart.extract.confine import MEMORY, landlock_version
-from gitmart.extract.git import clone
 from gitmart.extract.hermetic import hermetic_environment
-from gitmart.extract.refs import read_refs
+from gitmart.extract.history import whole_history
 from gitmart.extract.settings import Remote, Settings
 
 ANYWHERE = "--allow-private-addresses"
@@ -37,8 +36,8 @@ def both(repository: Any, include: Globs = (), exclude: Globs = (), url: str | N
         asked = check(remote, Path(folder), include, exclude)
     with tempfile.TemporaryDirectory() as folder:
         environment = hermetic_environment(remote, Path(folder))
-        cloned = clone(Settings(remote, "", Path(folder)), environment, lambda *_: None)
-        read = read_refs(cloned, include, exclude)
+        wishes = Settings(remote, "", Path(folder), include=include, exclude=exclude)
+        read = whole_history(wishes, environment, lambda *_: None).refs
     assert (asked.digest, asked.default_branch) == (read.digest, read.default_branch)
     return asked.digest
 

@@ -440,8 +440,7 @@ def test_what_is_fetched_alone_equals_a_fresh_extraction(
         extraction(repository)
 
         assert _told(extraction) == ("incremental", None)
-        if story is not head_that_points_nowhere:
-            assert_equals_git(repository)
+        assert_equals_git(repository)
     fresh_extraction(repository)
     assert extraction.natural(repository) == fresh_extraction.natural(repository)
 
