@@ -16,26 +16,21 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
-from uuid import uuid4
 
 import psutil
-import psycopg
-from psycopg import sql
+from extraction import database, extract
+from made_up import HERMETIC
 
 from gitmart.extract.settings import usable_cores
 from gitmart.local.postgres import EmbeddedPostgres
 from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
-
-HERMETIC = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +57,17 @@ def run_git_log(repository: Path) -> Measured:
 
 def run_gitmart(repository: Path, server: EmbeddedPostgres, workers: int, folder: Path) -> Measured:
     """Time an extraction into a warehouse of its own."""
-    name = f"bench_{uuid4().hex}"
-    administrator = server.url("postgres", "postgres")
-    with psycopg.connect(administrator, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("create database {} template gitmart owner gitmart_owner").format(sql.Identifier(name))
-        )
-        connection.execute("checkpoint")
-    try:
-        return _extract(repository, server.url("gitmart_extract", name), workers, folder)
-    finally:
-        with psycopg.connect(administrator, autocommit=True) as connection:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    watches: list[MemoryWatch] = []
 
+    @contextmanager
+    def watch(pid: int) -> Iterator[None]:
+        watches.append(MemoryWatch(pid))
+        yield
+        watches[-1].stop()
 
-def _extract(repository: Path, url: str, workers: int, folder: Path) -> Measured:
-    result_file = folder / "result.json"
-    start = time.monotonic()
-    process = subprocess.Popen(
-        [
-            sys.executable, "-m", "gitmart", "extract", "--url", f"file://{quote(str(repository))}", "--allow-file-urls",
-            "--workers", str(workers), "--work-dir", str(folder), "--result-file", str(result_file),
-        ],
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "GITMART_WAREHOUSE_URL": url},
-    )  # fmt: skip
-    watch = MemoryWatch(process.pid)
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - start
-    watch.stop()
-    result = json.loads(result_file.read_text(encoding="utf-8"))
-    assert status == 0, result
-    clone = float(result["seconds"]["clone"])
-    cpu = usage.ru_utime + usage.ru_stime
-    return Measured(wall - clone, cpu, watch.python_mib, watch.git_mib, result)
+    with database(server) as name:
+        run = extract(repository, server.url("gitmart_extract", name), folder, f"--workers={workers}", watch=watch)
+    return Measured(run.wall - run.seconds("clone"), run.cpu, watches[0].python_mib, watches[0].git_mib, run.result)
 
 
 class MemoryWatch:

@@ -15,69 +15,22 @@ from __future__ import annotations
 import argparse
 import bisect
 import json
-import os
-import random
 import statistics
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
+from extraction import Extraction, database, extract
+from made_up import HERMETIC, git, make_up
 from psycopg import sql
 
 from gitmart.local.postgres import EmbeddedPostgres
 from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
-HERMETIC = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "LC_ALL": "C"}
 NEW = (1, 10, 100, 1000)  # commits
 GOAL = 10  # the number of new commits whose ratios are the figures
 MADE_UP = 15_000  # commits
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One extraction."""
-
-    wall: float  # seconds
-    bytes_fetched: int
-    result: dict[str, object]
-
-
-def git(repository: Path, *words: str, stdin: bytes = b"") -> str:
-    """Run git and return what it prints."""
-    done = subprocess.run(
-        ["git", f"--git-dir={repository}", *words], input=stdin, env=HERMETIC, check=True, stdout=subprocess.PIPE
-    )
-    return done.stdout.decode().strip()
-
-
-def make_up(folder: Path) -> Path:
-    """Make a history whose files grow and change as those of a program do."""
-    chance = random.Random(1)  # noqa: S311 # the same history every time
-    files: dict[str, list[str]] = {}
-    stream = bytearray()
-    for number in range(MADE_UP):
-        stream += b"commit refs/heads/main\ncommitter A%d <%d@example.org> %d +0000\ndata 1\nm\n" % (
-            number % 50, number % 50, 1_500_000_000 + number * 3600,
-        )  # fmt: skip
-        for _ in range(chance.randint(1, 4)):
-            name = f"package{chance.randint(0, 30)}/module{chance.randint(0, 20)}.py"
-            lines = files.setdefault(name, [f"{chance.random()}" for _ in range(150)])
-            place = chance.randrange(len(lines))
-            lines[place : place + chance.randint(0, 4)] = [f"{chance.random()}" for _ in range(chance.randint(1, 6))]
-            content = "\n".join(lines).encode()
-            stream += b"M 100644 inline %b\ndata %d\n%b\n" % (name.encode(), len(content), content)
-    repository = folder / "made-up.git"
-    subprocess.run(["git", "init", "--quiet", "--bare", "-b", "main", str(repository)], env=HERMETIC, check=True)
-    git(repository, "fast-import", "--quiet", stdin=bytes(stream))
-    git(repository, "repack", "-adq")
-    return repository
 
 
 class Bench:
@@ -110,47 +63,18 @@ class Bench:
             raise SystemExit(f"the repository's default branch has no {count} commits")
         return line[place]
 
-    @contextmanager
-    def warehouse(self, template: str) -> Iterator[str]:
-        """Make a database like that one and yield its name."""
-        name = f"bench_{uuid4().hex}"
-        with psycopg.connect(self.server.url("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("create database {} template {} owner gitmart_owner").format(
-                    sql.Identifier(name), sql.Identifier(template)
-                )
-            )
-            connection.execute("checkpoint")
-            try:
-                yield name
-            finally:
-                connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-
-    def extract(self, database: str) -> Measured:
+    def extract(self, name: str) -> Extraction:
         """Run the command."""
-        result_file = self.folder / "result.json"
-        start = time.monotonic()
-        done = subprocess.run(
-            [
-                sys.executable, "-m", "gitmart", "extract", f"--url=file://{self.served}", "--allow-file-urls",
-                f"--work-dir={self.folder}", f"--result-file={result_file}",
-            ],
-            stderr=subprocess.DEVNULL, check=False,
-            env={**os.environ, "GITMART_WAREHOUSE_URL": self.server.url("gitmart_extract", database)},
-        )  # fmt: skip
-        wall = time.monotonic() - start
-        result = json.loads(result_file.read_text(encoding="utf-8"))
-        assert done.returncode == 0, result
-        return Measured(wall, int(result["bytesFetched"]), result)
+        return extract(self.served, self.server.url("gitmart_extract", name), self.folder)
 
-    def round(self, known: dict[int, str]) -> dict[int, tuple[Measured, Measured]]:
+    def round(self, known: dict[int, str]) -> dict[int, tuple[Extraction, Extraction]]:
         """Return for each number of new commits the extraction of what is new and that of everything."""
         measured = {}
         for count, template in known.items():
-            with self.warehouse(template) as name:
+            with database(self.server, template) as name:
                 new = self.extract(name)
             assert new.result["fetch"] == "incremental", new.result
-            with self.warehouse("gitmart") as name:
+            with database(self.server) as name:
                 measured[count] = new, self.extract(name)
             assert new.result["commits"] == measured[count][1].result["commits"]
         return measured
@@ -177,12 +101,17 @@ def main() -> None:
     with temporary_postgres() as server:
         migrate(server.url("gitmart_owner"))
         folder = server.folder.parent
-        bench = Bench(arguments.repo or make_up(folder), folder, server)
+        bench = Bench(arguments.repo or make_up(folder / "made-up.git", MADE_UP), folder, server)
         known = {count: bench.know(count) for count in NEW}
         report([bench.round(known) for _ in range(arguments.rounds)])
 
 
-def report(rounds: list[dict[int, tuple[Measured, Measured]]]) -> None:
+def bytes_of(extraction: Extraction) -> int:
+    """Return the bytes of the packs that were fetched."""
+    return int(str(extraction.result["bytesFetched"]))
+
+
+def report(rounds: list[dict[int, tuple[Extraction, Extraction]]]) -> None:
     """Print the table and the line of JSON."""
     result = rounds[0][GOAL][1].result
     print(f"{result['commits']} commits, git {result['gitVersion']}, {len(rounds)} rounds, medians")
@@ -193,18 +122,16 @@ def report(rounds: list[dict[int, tuple[Measured, Measured]]]) -> None:
         new = pairs[0][0]
         seconds = statistics.median(pair[0].wall for pair in pairs)
         rows[count] = (
-            statistics.median(part.bytes_fetched / whole.bytes_fetched for part, whole in pairs),
+            statistics.median(bytes_of(part) / bytes_of(whole) for part, whole in pairs),
             statistics.median(part.wall / whole.wall for part, whole in pairs),
         )
         print(
-            f"{new.result['newCommits']:>11} {new.bytes_fetched:>11,} {rows[count][0]:>7.4f} {seconds:>8.2f}"
+            f"{new.result['newCommits']:>11} {bytes_of(new):>11,} {rows[count][0]:>7.4f} {seconds:>8.2f}"
             f" {rows[count][1]:>7.3f}   {new.result['seconds']}"
         )
     whole = [each[GOAL][1] for each in rounds]
     seconds = statistics.median(each.wall for each in whole)
-    print(
-        f"{'everything':>11} {whole[0].bytes_fetched:>11,} {1:>7} {seconds:>8.2f} {1:>7}   {whole[0].result['seconds']}"
-    )
+    print(f"{'everything':>11} {bytes_of(whole[0]):>11,} {1:>7} {seconds:>8.2f} {1:>7}   {whole[0].result['seconds']}")
     print(
         json.dumps(
             {

@@ -327,7 +327,7 @@ async def make_checked(cluster: Cluster, count: int, port: int, digest: str) -> 
             body = repository(number, jitter="0s", maxSkip="8760h") | {}
             body["spec"]["url"] = f"https://127.0.0.1:{port}/r{number}.git"
             made = await cluster.create(REPOSITORY, NAMESPACE, body)
-            status = _checked(checked, digest)
+            status = _checked(checked, digest) | {"url": body["spec"]["url"]}
             change = {"metadata": {"resourceVersion": made["metadata"]["resourceVersion"]}, "status": status}
             await cluster.patch_status(REPOSITORY, NAMESPACE, body["metadata"]["name"], change)
 

@@ -21,7 +21,9 @@ values ('https://git.example/' || %(name)s, 'https://git.example/' || %(name)s, 
 returning id
 """
 # Ten years, a few people with most of the commits, one commit in twenty a merge, one in ten on a side branch.
+# All lines are in a commit's first file; half of the files are source.
 ADD = """
+with added as (
 insert into commits (repository_id, contributor_id, committer_id, commit_hash, commit_date, committed_at,
     commit_message, lines_added, lines_deleted, files_changed, parent_count, in_default_branch, changed_run)
 select
@@ -35,12 +37,37 @@ from (
         timestamptz '2015-01-01 00:00+00' + number * 7919 %% 5000000 * interval '1 minute' as moment
     from generate_series(1, %(commits)s) as number
 ) as made
+returning id, lines_added, lines_deleted, files_changed
+)
+insert into commit_files (commit_id, position, status, repository_id, changed_run, added, deleted, path, class)
+select
+    id, position, 'M', %(repository)s, %(run)s, case when position = 1 then lines_added else 0 end,
+    case when position = 1 then lines_deleted else 0 end, format('folder%%s/file%%s', position, id %% 5000),
+    substr('stdscsgv', (1 + (id + position) %% 8)::integer, 1)::"char"
+from added cross join lateral generate_series(1, files_changed) as position
 """
+# Each commit follows the one before and changes two of 5,000 files.
+CHILDREN = (
+    """
+    insert into commit_parents (commit_id, position, repository_id, changed_run, parent_hash)
+    select id, 1, repository_id, changed_run, lag(commit_hash, 1, repeat('0', 64)) over (order by id)
+    from commits where repository_id = %(repository)s and changed_run = %(run)s
+    """,
+    """
+    insert into commit_files (commit_id, position, status, repository_id, changed_run, added, deleted, path)
+    select id, position, 'M', repository_id, changed_run, lines_added, lines_deleted,
+        'package' || (id + position) %% 70 || '/module' || id %% 71 || '.py'
+    from commits cross join generate_series(1, 2) as position
+    where repository_id = %(repository)s and changed_run = %(run)s
+    """,
+)
 REMOVE = """
 with gone as (
     delete from commits where id in (
         select id from commits where repository_id = %(repository)s order by commit_hash limit %(removals)s
     ) returning *
+), gone_files as (
+    delete from commit_files as f using gone where f.commit_id = gone.id
 )
 insert into removed_commits
     (repository_id, commit_hash, removed_run, contributor_id, commit_date, committed_at, reason)
@@ -73,8 +100,8 @@ class RawTables:
         assert row is not None
         return int(str(row[0]))
 
-    def extract(self, repository: int, *, commits: int, removals: int = 0) -> None:
-        """Add commits and remove some, in one transaction, as a run of the extractor does."""
+    def extract(self, repository: int, *, commits: int, removals: int = 0, children: bool = False) -> None:
+        """Add commits (with `children` parents and files too) and remove some, in one transaction, as a run does."""
         with self.connection.transaction():
             last = self.connection.execute(
                 "select coalesce(max(run_number), 0) from extraction_runs where repository_id = %s", [repository]
@@ -87,5 +114,5 @@ class RawTables:
                 "removals": removals,
                 "authors": AUTHORS,
             }
-            for statement in (REMOVE, ADD, CLEAR_LEADERBOARD, FILL_LEADERBOARD, BOOK):
+            for statement in (REMOVE, ADD, *(CHILDREN if children else ()), CLEAR_LEADERBOARD, FILL_LEADERBOARD, BOOK):
                 self.connection.execute(statement, facts)
