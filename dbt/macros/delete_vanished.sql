@@ -37,5 +37,18 @@
         where
             commits.repository_id = {{ this }}.repository_id
             and commits.commit_day = {{ this }}.commit_day
+            and {{ is_counted() }}
+    )
+{%- endmacro %}
+
+
+{# A post-hook of fct_contributions: delete what was contributed to commits that are gone. #}
+{% macro delete_vanished_contributions() -%}
+    delete from {{ this }}
+    where not exists (
+        select 1 from {{ ref('fct_commits') }} as commits
+        where
+            commits.repository_id = {{ this }}.repository_id
+            and commits.commit_hash = {{ this }}.commit_hash
     )
 {%- endmacro %}

@@ -6,20 +6,41 @@ commits as (
     select * from {{ ref('fct_commits') }}
 ),
 
-authors as (
+trailers as (
+    select * from {{ ref('stg_commit_trailers') }}
+),
+
+contributions as (
+    select * from {{ ref('fct_contributions') }}
+),
+
+recorded as (
     select
         contributor_id,
-        author_id
+        author_id as identity_id
     from commits
-    group by contributor_id, author_id
+    union distinct
+    select
+        contributors.person_id as contributor_id,
+        trailers.named_id as identity_id
+    from trailers
+    inner join contributors on trailers.named_id = contributors.contributor_id
+),
+
+identities as (
+    select
+        contributor_id,
+        cast(count(*) as bigint) as identities
+    from recorded
+    group by contributor_id
 ),
 
 people as (
     select
-        contributor_id,
-        cast(count(*) as bigint) as identities
-    from authors
-    group by contributor_id
+        identities.contributor_id,
+        identities.identities
+    from identities
+    where identities.contributor_id in (select contributions.contributor_id from contributions)
 )
 
 select

@@ -13,12 +13,51 @@
     )
 }}
 
+{% set measures = ['lines_added', 'lines_deleted', 'files_changed'] %}
+
 with commits as (
     select * from {{ ref('stg_commits') }}
 ),
 
+files as (
+    select * from {{ ref('stg_commit_files') }}
+),
+
 contributors as (
     select * from {{ ref('stg_contributors') }}
+),
+
+-- Read apart from the commits above, so that these need not be kept for two readers.
+repositories_with_patch_ids as (
+    select repository_id
+    from {{ ref('stg_commits') }}
+    where patch_id is not null
+    group by repository_id
+),
+
+-- Their commits by the change they make. One that has no patch id makes a change of its own.
+changes as (
+    select
+        patched.repository_id,
+        patched.commit_hash,
+        coalesce(patched.patch_id, patched.commit_hash) as change_id,
+        patched.commit_date,
+        patched.in_default_branch
+    from {{ ref('stg_commits') }} as patched
+    where patched.repository_id in (select repositories.repository_id from repositories_with_patch_ids as repositories)
+),
+
+firsts as (
+    select
+        repository_id,
+        commit_hash,
+        row_number() over (
+            partition by repository_id, change_id order by {{ order_of_rewrites() }}
+        ) = 1 as is_first_of_patch,
+        row_number() over (
+            partition by change_id order by {{ order_of_rewrites() }}, repository_id
+        ) = 1 as is_first_of_patch_anywhere
+    from changes
 ),
 
 {% if is_incremental() %}
@@ -30,34 +69,70 @@ contributors as (
         group by repository_id
     ),
 
-    -- Who an author is may change without any commit changing.
-    remapped as (
+    -- Without any change of the commit, its author may turn out to be another person, other classes of files may
+    -- count, and another commit may be the first of its patch: when one comes, goes or enters the default branch.
+    outdated as (
         select
             built.repository_id,
             built.commit_hash
         from {{ this }} as built
-        inner join contributors on built.author_id = contributors.contributor_id
-        where built.contributor_id <> contributors.person_id
+        left join contributors on built.author_id = contributors.contributor_id
+        left join firsts
+            on
+                built.repository_id = firsts.repository_id
+                and built.commit_hash = firsts.commit_hash
+        where
+            built.contributor_id <> contributors.person_id
+            or built.is_first_of_patch <> coalesce(firsts.is_first_of_patch, true)
+            or built.is_first_of_patch_anywhere <> coalesce(firsts.is_first_of_patch_anywhere, true)
+            {% for measure in measures %}
+                or built.{{ measure }} <> {{ counted(measure, 'built') }}
+            {% endfor %}
     ),
 
     selected as (
         select commits.*
         from commits
         left join watermarks on commits.repository_id = watermarks.repository_id
-        left join remapped
+        left join outdated
             on
-                commits.repository_id = remapped.repository_id
-                and commits.commit_hash = remapped.commit_hash
+                commits.repository_id = outdated.repository_id
+                and commits.commit_hash = outdated.commit_hash
         where
             watermarks.repository_id is null
             or commits.changed_run > watermarks.changed_run
-            or remapped.commit_hash is not null
+            or outdated.commit_hash is not null
     ),
 {% else %}
     selected as (
         select * from commits
     ),
 {% endif %}
+
+classes as (
+    select
+        files.commit_id,
+        files.file_class,
+        sum(files.lines_added) as lines_added,
+        sum(files.lines_deleted) as lines_deleted,
+        count(*) as files_changed
+    {% if is_incremental() %}
+        {{ files_of_selected() }}
+    {% else %}
+        from files
+    {% endif %}
+    group by files.commit_id, files.file_class
+),
+
+by_class as (
+    select
+        {% for measure in measures %}
+            {{ per_file_class("sum(case when file_class = 'CLASS' then " ~ measure ~ " end) as CLASS_" ~ measure) }},
+        {% endfor %}
+        commit_id
+    from classes
+    group by commit_id
+),
 
 -- Anyone may write any date into a commit. One that lies more than a day after its extraction is not believed.
 checked as (
@@ -76,24 +151,52 @@ dated as (
             when not is_committed_in_future then committed_at
         end as activity_at
     from checked
+),
+
+-- A commit without files, such as a merge, has no line in by_class.
+summed as (
+    select
+        dated.*,
+        {{ per_file_class("cast(coalesce(by_class.CLASS_lines_added, 0) as bigint) as CLASS_lines_added") }},
+        {{ per_file_class("cast(coalesce(by_class.CLASS_lines_deleted, 0) as bigint) as CLASS_lines_deleted") }},
+        {{ per_file_class("cast(coalesce(by_class.CLASS_files_changed, 0) as integer) as CLASS_files_changed") }},
+        coalesce(firsts.is_first_of_patch, true) as is_first_of_patch,
+        coalesce(firsts.is_first_of_patch_anywhere, true) as is_first_of_patch_anywhere,
+        coalesce(contributors.person_id, dated.author_id) as contributor_id
+    from dated
+    left join firsts
+        on
+            dated.repository_id = firsts.repository_id
+            and dated.commit_hash = firsts.commit_hash
+    left join contributors on dated.author_id = contributors.contributor_id
+    left join by_class on dated.commit_id = by_class.commit_id
 )
 
 select
-    dated.repository_id,
-    dated.commit_hash,
-    coalesce(contributors.person_id, dated.author_id) as contributor_id,
-    dated.author_id,
-    dated.committer_id,
-    dated.commit_date,
-    dated.committed_at,
-    dated.activity_at,
-    {{ utc_day('dated.activity_at') }} as commit_day,
-    dated.is_future_dated,
-    dated.is_merge,
-    dated.in_default_branch,
-    dated.lines_added,
-    dated.lines_deleted,
-    dated.files_changed,
-    dated.changed_run
-from dated
-left join contributors on dated.author_id = contributors.contributor_id
+    repository_id,
+    commit_hash,
+    contributor_id,
+    author_id,
+    committer_id,
+    commit_date,
+    committed_at,
+    activity_at,
+    {{ utc_day('activity_at') }} as commit_day,
+    is_future_dated,
+    is_merge,
+    in_default_branch,
+    {% for measure in measures %}
+        {{ counted(measure, 'summed') }} as {{ measure }},
+    {% endfor %}
+    {% for measure in measures %}
+        {{ measure }} as all_classes_{{ measure }},
+    {% endfor %}
+    {{ per_file_class("CLASS_lines_added, CLASS_lines_deleted, CLASS_files_changed") }},
+    first_parent_lines_added,
+    first_parent_lines_deleted,
+    first_parent_files_changed,
+    patch_id,
+    is_first_of_patch,
+    is_first_of_patch_anywhere,
+    changed_run
+from summed

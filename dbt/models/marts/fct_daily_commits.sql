@@ -15,6 +15,7 @@
 
 with commits as (
     select * from {{ ref('fct_commits') }}
+    where {{ is_counted() }}
 ),
 
 days as (

@@ -21,6 +21,7 @@ select
     metrics.merge_commits,
     metrics.lines_added,
     metrics.lines_deleted,
+    {{ per_file_class("metrics.CLASS_lines_changed") }},
     metrics.active_days,
     metrics.first_commit_at,
     metrics.last_commit_at,

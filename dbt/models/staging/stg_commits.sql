@@ -5,6 +5,7 @@ with commits as (
 )
 
 select
+    id as commit_id,
     repository_id,
     commit_hash,
     contributor_id as author_id,
@@ -17,5 +18,9 @@ select
     lines_added,
     lines_deleted,
     files_changed,
+    first_parent_lines_added,
+    first_parent_lines_deleted,
+    first_parent_files_changed,
+    patch_id,
     changed_run
 from commits

@@ -19,8 +19,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of `gitmart transform`."""
     some, any_length = duration_option(timedelta(seconds=1)), duration_option(timedelta(0))
     add = parser.add_argument
+    add("--schema", metavar="SCHEMA", help="schema of the marts (default: GITMART_DBT_SCHEMA, else analytics)")
     add("--select", action="append", default=[], metavar="S", help="build these nodes (dbt's selection), repeatable")
     add("--exclude", action="append", default=[], metavar="S", help="leave these nodes out, repeatable")
+    add("--selector", metavar="NAME", help="a selector of the project's selectors.yml, in place of the two above")
+    add("--fail-fast", action="store_true", help="start no further node once one has failed")
+    add("--warn-error", action="store_true", help="take each warning of dbt's for an error")
+    add("--store-failures", action="store_true", help="keep the rows that fail any test")
+    add("--freshness-blocks-build", action="store_true", help="build nothing while a source is stale: SourcesStale")
+    add(
+        "--vars",
+        default="{}",
+        metavar="YAML",
+        help="variables of the project, such as '{count_rewrites_once: everywhere}'",
+    )
     add("--threads", type=threads_option, default=4, metavar="N", help="nodes built at a time (default 4)")
     add("--timeout", type=some, default="1h", metavar="DURATION", help="stop after this long (default 1h)")
     add(
@@ -28,6 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="wait this long for another run into the same schema, then end as Skipped (default 10m)",
     )  # fmt: skip
     add("--full-refresh", action="store_true", help="rebuild incremental models from nothing")
+    add("--no-resume", dest="resume", action="store_false", help="build all, though a run before was cut off")
+    add("--no-docs", dest="docs", action="store_false", help="do not make dbt's documentation and its catalog")
+    add(
+        "--history-retention", type=any_length, default="2160h", metavar="DURATION",
+        help="remember runs this long in schema dbt_meta (default 2160h, 90 days)",
+    )  # fmt: skip
     add("--project-dir", type=Path, metavar="DIR", help="the dbt project (default: gitmart's own)")
     add("--work-dir", type=Path, metavar="DIR", help="keep dbt's artifacts and parsed project here (default: nowhere)")
     add("--result-file", type=Path, metavar="PATH", help="write the result here, a JSON object of at most 4096 bytes")

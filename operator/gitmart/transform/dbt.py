@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
+import logging
+import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ from typing import Any
 from gitmart.transform.frugal import forget_parsing, leave_out, lighten
 from gitmart.transform.settings import Settings
 
+log = logging.getLogger(__name__)
+
+_BUILT = frozenset({"model", "seed", "snapshot", "test", "unit_test", "function"})  # an exposure is only named
 M_ARENA_MAX = -8  # mallopt(3): <malloc.h>
 
 
@@ -24,6 +29,20 @@ class Answer:
 
     result: Any
     exception: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that a selection names. `fqn`: its names from the project down."""
+
+    unique_id: str
+    resource_type: str
+    fqn: tuple[str, ...]
+
+    @property
+    def selector(self) -> str:
+        """Return what selects it in dbt; nodes of its kind in a folder of its name are selected too."""
+        return f"fqn:{'.'.join(self.fqn)},resource_type:{self.resource_type}"
 
 
 class Dbt:
@@ -47,10 +66,16 @@ class Dbt:
 
     def identity(self) -> dict[str, str]:
         """Return which dbt ran, and the id that the last command has in dbt's own records."""
-        from dbt.version import __version__ as dbt_version
         from dbt_common.invocation import get_invocation_id
 
-        return {"invocationId": get_invocation_id(), "dbtVersion": dbt_version}
+        return {"invocationId": get_invocation_id(), "dbtVersion": self.version}
+
+    @property
+    def version(self) -> str:
+        """Return dbt's version."""
+        from dbt.version import __version__ as dbt_version
+
+        return str(dbt_version)
 
     def parse(self) -> Answer:
         """Parse the project; later commands use it."""
@@ -64,17 +89,72 @@ class Dbt:
         """Look how old the sources are: `FreshnessResult`."""
         return self._invoke("source", "freshness", "--threads", str(self._settings.threads))
 
-    def build(self) -> Answer:
-        """Build and test the selected nodes: `RunExecutionResult`."""
-        words = ["build", "--threads", str(self._settings.threads)]
-        if self._settings.full_refresh:
-            words.append("--full-refresh")
+    def selected(self, nodes: Iterable[Node] | None = None) -> tuple[Node, ...]:
+        """Return what `build` would build, exposures left out. Raise dbt's exception if it cannot say."""
+        keys = ("unique_id", "resource_type", "fqn")
+        answer = self._invoke("list", "--output", "json", "--output-keys", " ".join(keys), *self._selection(nodes))
+        if answer.exception is not None:
+            raise answer.exception
+        found = [json.loads(line) for line in answer.result]
+        return tuple(
+            Node(each["unique_id"], each["resource_type"], tuple(each["fqn"]))
+            for each in found
+            if each["resource_type"] in _BUILT
+        )
+
+    def _selection(self, nodes: Iterable[Node] | None) -> list[str]:
+        """Return the options that select these nodes alone, or what the settings say."""
+        if nodes is not None:
+            return ["--indirect-selection", "empty", "--select", *(node.selector for node in nodes)]
+        words = []
         if self._settings.select:
             words += ["--select", *self._settings.select]
         if self._settings.exclude:
             words += ["--exclude", *self._settings.exclude]
-        empty_is_an_error = json.dumps({"error": ["NoNodesForSelectionCriteria"]})
-        return self._invoke(*words, "--warn-error-options", empty_is_an_error)
+        if self._settings.selector is not None:
+            words += ["--selector", self._settings.selector]
+        return words
+
+    def build(self, nodes: Iterable[Node] | None = None) -> Answer:
+        """Build and test `nodes`, or all that the settings select: `RunExecutionResult`."""
+        words = ["build", "--threads", str(self._settings.threads), *self._selection(nodes)]
+        if self._settings.full_refresh:
+            words.append("--full-refresh")
+        if self._settings.fail_fast:
+            words.append("--fail-fast")
+        if self._settings.store_failures:
+            words.append("--store-failures")
+        errors = "all" if self._settings.warn_error else ["NoNodesForSelectionCriteria"]
+        return self._invoke(*words, "--warn-error-options", json.dumps({"error": errors}))
+
+    def artifacts(self, fresh: Answer, built: Answer, *, docs: bool) -> dict[str, str]:
+        """
+        Return dbt's own files of this run, by name; with `docs` the catalog too, unless the settings want none.
+
+        What cannot be had is left out and logged: the marts are built, and nobody waits for its description.
+        """
+        folder = self._folder / "target"
+        writers: dict[str, Callable[[str], object]] = {"manifest.json": self._runner.manifest.write}
+        if fresh.exception is None:
+            writers["sources.json"] = fresh.result.write
+        if built.exception is None:
+            writers["run_results.json"] = built.result.write
+        if docs and self._settings.docs:
+            writers["catalog.json"] = self._catalog
+        found = {}
+        for name, write in writers.items():
+            path = folder / name
+            try:
+                write(str(path))
+                found[name] = path.read_text(encoding="utf-8")
+            except Exception as error:
+                log.warning("dbt does not write %s", name, extra={"why": f"{type(error).__name__}: {error}"})
+        return found
+
+    def _catalog(self, _path: str) -> None:
+        answer = self._invoke("docs", "generate", "--no-compile")
+        if answer.exception is not None:
+            raise answer.exception
 
     def _invoke(self, *words: str) -> Answer:
         # Without a folder to keep, nobody could read the artifacts, and the results are in memory.
@@ -82,12 +162,21 @@ class Dbt:
         project = str(self._settings.project_dir)
         done = self._runner.invoke([
             *words,
+            "--vars", yaml_of(self._settings.variables),
             "--project-dir", project, "--profiles-dir", project,
             "--target-path", str(self._folder / "target"), "--log-path", str(self._folder / "logs"),
             "--write-json" if keep else "--no-write-json",
             "--partial-parse" if keep else "--no-partial-parse",
         ])  # fmt: skip
         return Answer(done.result, done.exception)
+
+
+def yaml_of(variables: Mapping[str, object]) -> str:
+    """Return variables as dbt reads them. It reads YAML, in which the number 1e-07 of JSON would be a text."""
+    import yaml
+
+    plain = json.loads(json.dumps(variables, default=str))  # a date becomes its text
+    return yaml.safe_dump(plain, default_flow_style=True, width=math.inf, sort_keys=False)
 
 
 def _spare_memory() -> None:

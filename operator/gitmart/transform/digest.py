@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,8 +21,23 @@ COUNTED_AS = {
     "skipped": "skipped",
 }
 FAILED = ("error", "fail")
+NAME_LIMIT = 120  # characters of a node's
 _COMPILED = re.compile(r"compiled code at \S+\s*$")
 _WORDS = ("success", "pass", "warn", "fail", "error", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRun:
+    """How a node ended. `seconds`: of execution; `rows`, `failures` None: not told; `message` of trouble alone."""
+
+    unique_id: str
+    name: str
+    resource_type: str
+    status: str
+    seconds: float
+    rows: int | None
+    failures: int | None
+    message: str | None
 
 
 def count(statuses: Iterable[str]) -> dict[str, int]:
@@ -51,6 +67,28 @@ def build_facts(result: Any) -> dict[str, object]:
         "slowest": [{"name": _name(item), "seconds": round(item.execution_time, 3)} for item in slowest],
         "failures": [_failure(item) for item in failed[:10]],
     }
+
+
+def node_runs(result: Any) -> list[NodeRun]:
+    """Return how each node of a `RunExecutionResult` ended."""
+    return [
+        NodeRun(
+            item.node.unique_id, _name(item), str(item.node.resource_type), _status(item), item.execution_time,
+            rows_affected(item.adapter_response or {}), item.failures, trouble(_status(item), item.message),
+        )
+        for item in result.results
+    ]  # fmt: skip
+
+
+def rows_affected(response: Any) -> int | None:
+    """Return what PostgreSQL said of the rows of a node's last statement; None when it said nothing."""
+    rows = response.get("rows_affected")
+    return int(rows) if isinstance(rows, (int, float)) and rows >= 0 else None
+
+
+def trouble(status: str, message: str | None) -> str | None:
+    """Return what dbt says of a node that did not go well, None of one that did."""
+    return sentence(message, 1000) if message and status not in ("success", "pass") else None
 
 
 def source_facts(result: Any) -> list[dict[str, object]]:
@@ -86,7 +124,7 @@ def _failure(item: Any) -> dict[str, object]:
 
 
 def _name(item: Any) -> str:
-    return str(item.node.name)[:120]
+    return str(item.node.name)[:NAME_LIMIT]
 
 
 def _status(item: Any) -> str:

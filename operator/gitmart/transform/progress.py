@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gitmart.transform.digest import sentence
+from gitmart.transform.digest import NAME_LIMIT, NodeRun, rows_affected, sentence, trouble
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -58,7 +58,7 @@ class Progress:
 
     def __init__(self, gate: Callable[[], None], display: Display) -> None:
         self.total = 0  # nodes that the selection asks for; 0 until dbt has said so
-        self.finished: dict[str, str] = {}  # unique id -> status
+        self.finished: dict[str, NodeRun] = {}  # by unique id
         self._gate = gate
         self._display = display
         self._building = False
@@ -87,7 +87,10 @@ class Progress:
         message = sentence(result.message, 1000)
         finished = Finished(node.node_name, result.status, result.execution_time, message)
         with self._counting:
-            self.finished[node.unique_id] = finished.status
+            self.finished[node.unique_id] = NodeRun(
+                node.unique_id, node.node_name[:NAME_LIMIT], node.resource_type, result.status, result.execution_time,
+                rows_affected(dict(result.adapter_response)), None, trouble(result.status, result.message),
+            )  # fmt: skip
             self._display.finish(finished, len(self.finished))
 
 

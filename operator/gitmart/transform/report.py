@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 from gitmart.contract.outcomes import Outcome
+from gitmart.contract.redaction import Scrubber
 from gitmart.contract.result import Result, write_result
-from gitmart.transform.logs import Scrubber
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class Report:
         self.started_at = datetime.now(UTC)
         self.facts: dict[str, object] = {}
         self.scrubber = scrubber
+        self.recorders: list[Callable[[Result], None]] = []  # are told the result once it is written
         self._result_file = result_file
         self._ending = threading.Lock()
 
@@ -53,21 +55,12 @@ class Report:
                 write_result(result, self._result_file)
             except OSError as error:
                 log.error("the result cannot be written", extra={"file": str(self._result_file), "why": error.strerror})  # noqa: TRY400
+        for record in self.recorders:  # last: a slow warehouse must not keep the kubelet from hearing the end
+            record(result)
         return outcome.exit_code
 
     def _clean_facts(self) -> dict[str, object]:
-        return {name: self._clean(value) for name, value in list(self.facts.items())}
-
-    def _clean(self, value: object) -> object:
-        match value:
-            case str():
-                return self.scrubber.clean(value)
-            case list():
-                return [self._clean(item) for item in value]
-            case dict():
-                return {name: self._clean(item) for name, item in value.items()}
-            case _:
-                return value
+        return {name: self.scrubber.clean_fact(value) for name, value in list(self.facts.items())}
 
 
 def wait_for_the_end() -> NoReturn:

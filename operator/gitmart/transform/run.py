@@ -12,16 +12,20 @@ from pathlib import Path
 from gitmart.contract.durations import format_duration
 from gitmart.contract.outcomes import Outcome
 from gitmart.transform.dbt import Dbt
-from gitmart.transform.digest import build_facts, count, source_facts
+from gitmart.transform.digest import build_facts, count, node_runs, source_facts
 from gitmart.transform.environment import dbt_environment
+from gitmart.transform.history import History
 from gitmart.transform.progress import Progress, display
 from gitmart.transform.report import Report
+from gitmart.transform.resume import find_rest
 from gitmart.transform.settings import Settings
+from gitmart.transform.site import docs_page
 from gitmart.transform.stopper import Stopper
 from gitmart.transform.target import Target, end_sessions, open_session, take_lock
 from gitmart.transform.verdict import judge_build, judge_error, worth_another_try
 from gitmart.warehouse.errors import WarehouseError
 from gitmart.warehouse.revision import check_revision
+from gitmart.warehouse.targets import check_target
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +35,8 @@ def transform(settings: Settings, report: Report) -> int:
     stopper = Stopper(report, settings.timeout)
     stopper.start()
     report.facts["schema"] = settings.schema
+    if settings.full_refresh:
+        report.facts["fullRefresh"] = True
     with ExitStack() as held:  # until the end is told: a closed lock session would look like a lost one
         try:
             outcome, message = _attempt(settings, report, stopper, held)
@@ -47,44 +53,64 @@ def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitSta
     session = held.enter_context(open_session(settings.url))
     report.scrubber.learn(session.info.password)
     check_revision(session)
+    check_target(session, settings.schema)
     if not take_lock(session, target, settings.lock_timeout):
         waited = format_duration(settings.lock_timeout)
         return Outcome.SKIPPED, f"another run into schema {settings.schema} held the lock for longer than {waited}"
     if orphans := end_sessions(session, target):
         log.info("ended what an earlier run left", extra={"sessions": orphans})
+    history = History(settings, report.scrubber.clean)
+    history.begin(session, report.started_at)
+    report.recorders.append(history.end)
     folder = settings.work_dir or _temporary_folder(stopper, held)
     environment = dbt_environment(session, settings, folder)
     with closing(display(report.scrubber.clean)) as shown:
         stopper.at_end.append(shown.close)
         progress = Progress(stopper.gate, shown)
-        stopper.at_end.append(lambda: _interrupted(settings, report, progress))
+        stopper.at_end.append(lambda: _interrupted(settings, report, progress, history))
         stopper.guard(session)
-        return _build(Dbt(settings, folder, environment, progress.event), report, progress)
+        return _build(Dbt(settings, folder, environment, progress.event), settings, report, progress, history)
 
 
-def _build(dbt: Dbt, report: Report, progress: Progress) -> tuple[Outcome, str]:
-    """Run dbt's commands and judge them. A stale source is reported and stops nothing."""
+def _build(dbt: Dbt, settings: Settings, report: Report, progress: Progress, history: History) -> tuple[Outcome, str]:
+    """Run dbt's commands and judge them. A stale source is reported, and stops a build only if that is asked for."""
     parsed = dbt.parse()
     if parsed.exception is not None:
         return judge_error(parsed.exception)
     fresh = dbt.freshness()
     if fresh.exception is not None:
         return judge_error(fresh.exception)
-    report.facts["sources"] = source_facts(fresh.result)
+    report.facts["sources"] = sources = source_facts(fresh.result)
+    if settings.freshness_blocks_build and (
+        stale := [str(each["name"]) for each in sources if each["status"] == "error"]
+    ):
+        return Outcome.SOURCES_STALE, f"older than the error limit, and nothing is built then: {', '.join(stale)}"
+    rest = find_rest(dbt, settings, history, parsed.result, report.started_at.date())
+    nodes = rest.nodes if rest else None
+    if rest:
+        log.info("going on where the last run was cut off", extra={"done": rest.done, "left": len(rest.nodes)})
+        report.facts["resumed"] = rest.done
     progress.begin_build()
-    built = dbt.build()
+    built = dbt.build(nodes)
     if worth_another_try(built):  # a build is safe to repeat: whole tables, or what is new by its number
         log.warning("sessions got into each other's way, building once more")
         progress.begin_build()
-        built = dbt.build()
+        built = dbt.build(nodes)
     if built.exception is None:
         report.facts.update(dbt.identity(), **build_facts(built.result))
-    return judge_build(built, progress.total)
+        history.nodes = node_runs(built.result)
+    outcome, message = judge_build(built, progress.total)
+    if rest and outcome.good:
+        message += f"; {rest.done} more had been before the last run was cut off"
+    history.artifacts = dbt.artifacts(fresh, built, docs=outcome.good)
+    history.docs = docs_page(history.artifacts)
+    return outcome, message
 
 
-def _interrupted(settings: Settings, report: Report, progress: Progress) -> None:
+def _interrupted(settings: Settings, report: Report, progress: Progress, history: History) -> None:
     """End this run's statements, and report what was finished."""
-    report.facts["counts"] = count(progress.finished.values())
+    history.nodes = list(progress.finished.values())
+    report.facts["counts"] = count(node.status for node in history.nodes)
     with open_session(settings.url) as session:
         end_sessions(session, Target(settings.schema))
 
@@ -93,5 +119,5 @@ def _temporary_folder(stopper: Stopper, held: ExitStack) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="gitmart-transform-"))
     remove = partial(shutil.rmtree, folder, ignore_errors=True)
     held.callback(remove)
-    stopper.at_end.append(remove)
+    stopper.afterwards.append(remove)  # libpq may read a file in it until then
     return folder

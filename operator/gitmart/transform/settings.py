@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import re
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from gitmart.contract.durations import ALLOWED, parse_duration
+from gitmart.contract import durations
+from gitmart.contract.target_schema import ALLOWED, DEFAULT, may_be_target
 from gitmart.warehouse.connections import warehouse_url
 from gitmart.warehouse.errors import SettingError
 
 PROJECT_VARIABLE = "GITMART_DBT_PROJECT"
 SCHEMA_VARIABLE = "GITMART_DBT_SCHEMA"
-DEFAULT_SCHEMA = "analytics"
 MOST_THREADS = 64  # each is a connection; as in a DbtSchedule
-_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # a PostgreSQL name that needs no quotes
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    What a run does and where. `lock_timeout` zero: do not wait at all.
+    What a run does and where. `lock_timeout` zero: do not wait at all. `resume`: go on with a run that was cut off.
 
+    `docs`: make dbt's documentation too. `history_retention`: how long runs are remembered in `dbt_meta`.
     `work_dir` None: dbt's files go to a fresh folder that is removed at the end.
     """
 
@@ -33,10 +33,19 @@ class Settings:
     schema: str
     select: tuple[str, ...]
     exclude: tuple[str, ...]
+    selector: str | None
+    fail_fast: bool
+    warn_error: bool
+    store_failures: bool
+    freshness_blocks_build: bool
+    variables: Mapping[str, object]  # of the project
     threads: int
     timeout: timedelta
     lock_timeout: timedelta
     full_refresh: bool
+    resume: bool
+    docs: bool
+    history_retention: timedelta
     work_dir: Path | None
     result_file: Path | None
 
@@ -46,13 +55,22 @@ class Settings:
         return cls(
             url=warehouse_url(environment),
             project_dir=_project_dir(arguments.project_dir, environment),
-            schema=_schema(environment.get(SCHEMA_VARIABLE) or DEFAULT_SCHEMA),
+            schema=_schema(arguments.schema, environment),
             select=_selectors("--select", arguments.select),
             exclude=_selectors("--exclude", arguments.exclude),
+            selector=_selector(arguments),
+            fail_fast=arguments.fail_fast,
+            warn_error=arguments.warn_error,
+            store_failures=arguments.store_failures,
+            freshness_blocks_build=arguments.freshness_blocks_build,
+            variables=_variables(arguments.vars),
             threads=arguments.threads,
             timeout=arguments.timeout,
             lock_timeout=arguments.lock_timeout,
             full_refresh=arguments.full_refresh,
+            resume=arguments.resume,
+            docs=arguments.docs,
+            history_retention=arguments.history_retention,
             work_dir=_work_dir(arguments.work_dir),
             result_file=arguments.result_file,
         )
@@ -63,11 +81,11 @@ def duration_option(shortest: timedelta) -> Callable[[str], timedelta]:
 
     def parse(text: str) -> timedelta:
         try:
-            duration = parse_duration(text)
+            duration = durations.parse_duration(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
         if duration < shortest:
-            raise argparse.ArgumentTypeError(f"{text!r} is too short: at least 1s is needed; {ALLOWED}")
+            raise argparse.ArgumentTypeError(f"{text!r} is too short: at least 1s is needed; {durations.ALLOWED}")
         return duration
 
     return parse
@@ -94,12 +112,13 @@ def _project_dir(option: Path | None, environment: Mapping[str, str]) -> Path:
     raise SettingError(f"{source} ({candidates[-1]}) is not a dbt project: the folder has no dbt_project.yml")
 
 
-def _schema(name: str) -> str:
-    if not _SCHEMA.fullmatch(name):
-        raise SettingError(
-            f"{SCHEMA_VARIABLE}={name!r} is not a schema: write up to 63 lower-case letters, digits and _, "
-            "not starting with a digit"
-        )
+def _schema(option: str | None, environment: Mapping[str, str]) -> str:
+    if option is not None:
+        source, name = "--schema", option
+    else:
+        source, name = SCHEMA_VARIABLE, environment.get(SCHEMA_VARIABLE) or DEFAULT
+    if not may_be_target(name):
+        raise SettingError(f"{source} {name!r} {ALLOWED}")
     return name
 
 
@@ -109,6 +128,37 @@ def _selectors(option: str, words: list[str]) -> tuple[str, ...]:
         if word.startswith("-") or not word.strip():
             raise SettingError(f"{option} {word!r} is not a selector: write a name, a path or method:value")
     return tuple(words)
+
+
+def _selector(arguments: argparse.Namespace) -> str | None:
+    name: str | None = arguments.selector
+    if name is not None and (arguments.select or arguments.exclude):
+        raise SettingError("--selector takes the place of --select and --exclude: give one or the other")
+    if name is not None:
+        _selectors("--selector", [name])
+    return name
+
+
+def _yaml(text: str) -> object:
+    import yaml  # not needed by a process that only asks for help
+
+    try:
+        found: object = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+    return found
+
+
+def _variables(text: str) -> dict[str, object]:
+    try:
+        found = json.loads(text)  # in which 1e-7 is a number, as it is not in YAML
+    except ValueError:
+        found = _yaml(text)
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise SettingError(
+            f"--vars {text!r} is not a mapping: write YAML such as '{{count_rewrites_once: everywhere}}'"
+        )
+    return found
 
 
 def _work_dir(path: Path | None) -> Path | None:

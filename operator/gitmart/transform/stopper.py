@@ -21,7 +21,7 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import NoReturn
 
@@ -43,10 +43,15 @@ def hold_signals() -> None:
 
 
 class Stopper:
-    """Watches for reasons to stop, and stops. What `at_end` holds is done first, last added first."""
+    """
+    Watches for reasons to stop, and stops.
+
+    What `at_end` holds is done first, last added first; what `afterwards` holds once the end is told.
+    """
 
     def __init__(self, report: Report, timeout: timedelta) -> None:
         self.at_end: list[Callable[[], None]] = []
+        self.afterwards: list[Callable[[], None]] = []
         self._report = report
         self._timeout = timeout
         self._stopping = False
@@ -70,12 +75,10 @@ class Stopper:
         self._stopping = True
         if not self._report.claim():
             wait_for_the_end()
-        for step in reversed(self.at_end):
-            try:
-                step()
-            except Exception as error:  # the server ends the statements of a vanished client by itself, 2 s later
-                log.warning("the end is not tidy", extra={"why": str(error)})
-        os._exit(self._report.close(outcome, message))
+        _do(reversed(self.at_end))
+        code = self._report.close(outcome, message)
+        _do(self.afterwards)
+        os._exit(code)
 
     def _await_signal(self) -> None:
         number = signal.sigwait(SIGNALS)
@@ -96,3 +99,11 @@ class Stopper:
             Outcome.WAREHOUSE_UNREACHABLE,
             "PostgreSQL ended the session that held the lock: it stopped, failed over, or somebody ended the session",
         )
+
+
+def _do(steps: Iterable[Callable[[], None]]) -> None:
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # the server ends the statements of a vanished client by itself, 2 s later
+            log.warning("the end is not tidy", extra={"why": str(error)})

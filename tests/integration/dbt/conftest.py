@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ REBUILT = "rebuilt"  # where a full refresh puts the same marts
 SUFFIXES = ("", "_staging", "_intermediate", "_test_failures")
 MARTS = {
     "fct_commits": ("repository_id", "commit_hash"),
+    "fct_contributions": ("repository_id", "commit_hash", "contributor_id", "contribution_role"),
     "fct_daily_commits": ("repository_id", "contributor_id", "commit_day"),
     "fct_repository_activity": ("repository_id", "granularity", "period_start"),
     "fct_repository_contributors": ("repository_id", "contributor_id"),
@@ -31,6 +33,9 @@ MARTS = {
     "dim_contributor": ("contributor_id",),
     "repository_summary": ("repository_id",),
     "contributor_summary": ("contributor_id",),
+    "fct_repository_snapshots": ("repository_id", "taken_on"),
+    "fct_repository_languages": ("repository_id", "language"),
+    "fct_repository_topics": ("repository_id", "topic"),
 }
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -54,19 +59,59 @@ class Run:
         lines: tuple[int, int] = (3, 1),
         merge: bool = False,
         in_default_branch: bool = True,
+        file_class: str = "s",
+        patch: str | None = None,
     ) -> None:
-        """Insert a commit; its hash is made from its name."""
-        self.connection.execute(
+        """Insert a commit; its hash is made from its name. All its lines are of one file, of a class of that letter."""
+        added = self.connection.execute(
             """
             insert into commits (repository_id, contributor_id, committer_id, commit_hash, commit_date, committed_at,
-                commit_message, lines_added, lines_deleted, files_changed, parent_count, in_default_branch, changed_run)
-            values (%s, %s, %s, %s, %s, %s, '', %s, %s, %s, %s, %s, %s)
+                commit_message, lines_added, lines_deleted, files_changed, parent_count, in_default_branch, patch_id,
+                changed_run)
+            values (%s, %s, %s, %s, %s, %s, '', %s, %s, %s, %s, %s, %s, %s) returning id
             """,
             [
                 self.repository, author, author, commit_hash(name), date, committed,
-                *((0, 0, 0) if merge else (*lines, 1)), 2 if merge else 1, in_default_branch, self.number,
+                *((0, 0, 0) if merge else (*lines, 1)), 2 if merge else 1, in_default_branch, patch, self.number,
             ],
-        )  # fmt: skip
+        ).fetchone()  # fmt: skip
+        if added and not merge:
+            self.add_file(added[0], 1, file_class, lines)
+
+    def add_file(self, commit: int, position: int, file_class: str, lines: tuple[int | None, int | None]) -> None:
+        """Insert a file that a commit changed; what the commit says of all files stays as it is."""
+        self.connection.execute(
+            """
+            insert into commit_files (commit_id, position, status, repository_id, changed_run, added, deleted, path, class)
+            values (%s, %s, 'M', %s, %s, %s, %s, %s, %s)
+            """,
+            [commit, position, self.repository, self.number, *lines, f"file{commit}-{position}", file_class],
+        )
+
+    def reclass(self, file_class: str, *hashes: str) -> None:
+        """Let all files of commits be of a class."""
+        self.connection.execute(
+            """
+            with changed as (
+                update commits set changed_run = %(run)s
+                where repository_id = %(repository)s and commit_hash = any(%(hashes)s) returning id
+            )
+            update commit_files as f set class = %(class)s, changed_run = %(run)s from changed where f.commit_id = changed.id
+            """,
+            {"run": self.number, "repository": self.repository, "hashes": list(hashes), "class": file_class},
+        )
+
+    def credit(self, name: str, kind: str, person: int | None) -> None:
+        """Add a trailer to the commit of that name."""
+        self.connection.execute(
+            """
+            insert into commit_trailers (commit_id, position, repository_id, changed_run, key, kind, value, contributor_id)
+            select id, 1 + (select count(*) from commit_trailers where commit_id = commits.id), repository_id, changed_run,
+                %s, %s, '', %s
+            from commits where repository_id = %s and commit_hash = %s
+            """,
+            [kind, kind, person, self.repository, commit_hash(name)],
+        )
 
     def remove(self, *hashes: str) -> None:
         """Let commits vanish: they move to removed_commits."""
@@ -74,6 +119,10 @@ class Run:
             """
             with gone as (
                 delete from commits where repository_id = %s and commit_hash = any(%s) returning *
+            ), gone_files as (
+                delete from commit_files as f using gone where f.commit_id = gone.id
+            ), gone_trailers as (
+                delete from commit_trailers where commit_id in (select id from gone)
             )
             insert into removed_commits
                 (repository_id, commit_hash, removed_run, contributor_id, commit_date, committed_at, reason)
@@ -139,6 +188,27 @@ class Raw:
         """Say that a contributor is the same person as another; None: stands alone."""
         self.connection.execute("update contributors set canonical_id = %s where id = %s", [person, contributor])
 
+    def snapshot(self, repository: int, day: str, stars: int, **languages: str) -> None:
+        """Insert what a host tells on a day; it has a topic for each star."""
+        snapshot = self._id(
+            """
+            insert into repository_snapshots
+                (repository_id, taken_on, taken_at, last_seen_at, run_number, provider, host_id, stars, license_spdx,
+                 is_archived)
+            values (%(repository)s, cast(%(day)s as date), cast(%(day)s as date), cast(%(day)s as date), 1, 'github', 4711, %(stars)s, 'MIT', false) returning id
+            """,
+            {"repository": repository, "day": day, "stars": stars},
+        )
+        for position in range(1, stars + 1):
+            self.connection.execute(
+                "insert into repository_topics values (%s, %s, %s, %s)",
+                [snapshot, position, repository, f"topic-{position}"],
+            )
+        for language, share in languages.items():
+            self.connection.execute(
+                "insert into repository_languages values (%s, %s, %s, 10, %s)", [snapshot, language, repository, share]
+            )
+
     @contextmanager
     def run(self, repository: int) -> Iterator[Run]:
         """One extraction, in one transaction."""
@@ -169,11 +239,16 @@ class Raw:
 
 @dataclass(slots=True)
 class Dbt:
-    """The project, run by dbt in this process as the role of the transformer. Parses once per schema."""
+    """The project, run by dbt in this process as the role of the transformer. Parses once per schema and variables."""
 
     folder: Path
     settings: dict[str, str]  # environment variables of the profile
-    manifests: dict[str, Any] = field(default_factory=dict)
+    manifests: dict[tuple[str, str], Any] = field(default_factory=dict)  # by schema and variables
+    variables: str = ""  # of the project, as JSON; empty: a test may name them itself
+
+    def having(self, **variables: str) -> Dbt:
+        """Return the project with other values of its variables."""
+        return replace(self, variables=json.dumps(variables))
 
     def build(self, *words: str, schema: str = SCHEMA) -> dict[str, str]:
         """Build and test; return the status of each node that ran by name."""
@@ -194,17 +269,19 @@ class Dbt:
         common = [
             "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(self.folder / schema),
             "--log-path", str(self.folder), "--log-level", "none", "--no-write-json",
+            *(["--vars", self.variables] if self.variables else []),
         ]  # fmt: skip
         with pytest.MonkeyPatch.context() as environment:
             for variable in [name for name in os.environ if name.startswith(("DBT_", "GITMART_DBT_"))]:
                 environment.delenv(variable)
             for name, value in {**self.settings, "GITMART_DBT_SCHEMA": schema}.items():
                 environment.setenv(name, value)
-            if schema not in self.manifests:
+            key = schema, self.variables
+            if key not in self.manifests:
                 parsed = dbtRunner().invoke(["parse", *common])
                 assert parsed.success, parsed.exception
-                self.manifests[schema] = parsed.result
-            done = dbtRunner(manifest=self.manifests[schema], callbacks=list(callbacks)).invoke([*words, *common])
+                self.manifests[key] = parsed.result
+            done = dbtRunner(manifest=self.manifests[key], callbacks=list(callbacks)).invoke([*words, *common])
         if done.exception is not None:
             raise done.exception
         return {result.node.name: str(result.status) for result in done.result.results}

@@ -27,7 +27,7 @@ def test_an_empty_warehouse_builds_and_every_test_passes(dbt: Dbt, marts: Marts)
         " select schemaname, viewname from pg_views) as relations"
         " where schemaname like 'analytics%%' and schemaname <> 'analytics_test_failures' group by 1 order by 1"
     )
-    assert built == [("analytics", 8), ("analytics_intermediate", 3), ("analytics_staging", 5)]
+    assert built == [("analytics", 12), ("analytics_intermediate", 4), ("analytics_staging", 10)]
 
 
 def test_the_reader_sees_the_marts_and_nothing_else(
@@ -49,7 +49,7 @@ def test_the_reader_sees_the_marts_and_nothing_else(
                 pass
 
     assert readable == {(schema, name) for schema, name in relations if schema == "analytics"}
-    assert len(readable) == 8
+    assert len(readable) == 12
 
 
 def test_the_summaries_count_what_was_committed(dbt: Dbt, raw: Raw, marts: Marts) -> None:
@@ -67,6 +67,8 @@ def test_the_summaries_count_what_was_committed(dbt: Dbt, raw: Raw, marts: Marts
         run.add("side", two, "2024-03-07 12:00+00", in_default_branch=False, lines=(60, 6))
     with raw.run(empty):
         pass
+    raw.snapshot(repository, "2024-03-07", 1, Cobol="1")
+    raw.snapshot(repository, "2024-03-08", 2, Shell="0.25", Awk="0.25", Python="0.5")
 
     statuses = dbt.build()
 
@@ -82,6 +84,20 @@ def test_the_summaries_count_what_was_committed(dbt: Dbt, raw: Raw, marts: Marts
         ("tools", 6, 2, 1, Decimal("0.000000"), 1, 150, 15, 4, first, last, 7, 2, 1, 1),
         ("empty", 0, 0, None, None, 0, 0, 0, 0, None, None, 0, 0, 0, 0),
     ]
+    seen = datetime(2024, 3, 8, tzinfo=UTC)
+    assert marts.rows("repository_summary", "stars, forks, license_spdx, main_language, metadata_seen_at") == [
+        (2, None, "MIT", "Python", seen), (None, None, None, None, None),
+    ]  # fmt: skip
+    assert marts.rows("dim_repository", "host_id, is_archived, license_spdx, main_language, metadata_seen_at") == [
+        (4711, False, "MIT", "Python", seen), (None, None, None, None, None),
+    ]  # fmt: skip
+    assert marts.rows("fct_repository_snapshots", "taken_on, stars, is_latest") == [
+        (date(2024, 3, 7), 1, False), (date(2024, 3, 8), 2, True),
+    ]  # fmt: skip
+    assert marts.rows("fct_repository_languages", "language, share, language_rank") == [
+        ("Awk", Decimal("0.250000"), 2), ("Python", Decimal("0.500000"), 1), ("Shell", Decimal("0.250000"), 3),
+    ]  # fmt: skip
+    assert marts.rows("fct_repository_topics", "topic, topic_position") == [("topic-1", 1), ("topic-2", 2)]
     assert marts.rows("contributor_summary", "contributor_name, identities, commit_rank, commits, active_days") == [
         ("one", 2, 2, 3, 2),
         ("two", 1, 1, 3, 2),
@@ -107,7 +123,7 @@ def test_the_questions_of_the_page_on_marts_have_answers(
 
     questions = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
 
-    assert len(questions) == 3
+    assert len(questions) == 4
     with psycopg.connect(server.url("gitmart_read", dbt_database)) as reader:
         for question in questions:
             assert reader.execute(question.encode()).rowcount == 1, question
@@ -146,5 +162,7 @@ def test_sources_are_as_fresh_as_the_last_extraction(
 
     assert set(statuses.values()) == {expected}
     assert set(statuses) == {
-        "repositories", "contributors", "commits", "removed_commits", "repository_contributors", "extraction_runs",
+        "repositories", "contributors", "commits", "commit_files", "removed_commits", "repository_contributors",
+        "extraction_runs", "repository_snapshots", "repository_languages", "repository_topics", "identity_merges",
+        "commit_trailers",
     }  # fmt: skip

@@ -106,6 +106,13 @@ class Transform:
         return folder
 
 
+def may_unshare(*namespaces: str) -> bool:
+    """Whether a process may be put into namespaces of its own here."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run(["unshare", *namespaces, "true"], capture_output=True, check=False).returncode == 0
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     folder = tmp_path / "project"

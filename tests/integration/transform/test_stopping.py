@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
 from typing import Any
 
 import psycopg
 import pytest
+from tests.integration.transform.conftest import may_unshare
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.transform.target import LOCK_NAME, Target
@@ -23,12 +22,6 @@ OURS = (
     "select application_name from pg_stat_activity"
     " where application_name like 'gitmart-transform%' and datname = current_database()"
 )
-
-
-def may_unshare() -> bool:
-    if shutil.which("unshare") is None:
-        return False
-    return subprocess.run(["unshare", "--pid", "--fork", "true"], capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -64,7 +57,7 @@ def test_a_signal_before_dbt_is_there_ends_the_run(transform: Any, until: Any) -
     assert process.ended_as(Outcome.CANCELLED)
 
 
-@pytest.mark.skipif(not may_unshare(), reason="needs the right to make a PID namespace")
+@pytest.mark.skipif(not may_unshare("--pid", "--fork"), reason="needs the right to make a PID namespace")
 def test_process_one_of_a_container_heeds_sigterm(transform: Any, until: Any) -> None:
     transform.project.model("slow", SLOW)
     process = transform.start(prefix=("unshare", "--pid", "--fork"))

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from gitmart.contract.outcomes import Outcome
-from gitmart.transform.logs import Scrubber
+from gitmart.contract.redaction import Scrubber
 from gitmart.transform.report import Report
 
 
@@ -25,6 +25,19 @@ def test_the_first_end_is_the_one_that_is_told(tmp_path: Path) -> None:
 
     assert json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))["message"] == "first"
     assert late.is_alive()  # it waits for the process to end
+
+
+def test_the_result_stands_before_anybody_records_it(tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    report = Report(file, Scrubber())
+    seen: list[tuple[str, str]] = []
+    report.recorders.append(
+        lambda result: seen.append((result.message, json.loads(file.read_text("utf-8"))["message"]))
+    )
+
+    report.end(Outcome.SUCCEEDED, "done")
+
+    assert seen == [("done", "done")]
 
 
 @pytest.mark.parametrize("secret", ["canary", 'a"b\\c', "gehe\u00edm/nis", "%40canary"])
