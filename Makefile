@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
-	@printf "  make %-18s %s\n" "bench-NAME" "Measure: extract REPO=path, incremental REPO=path, transform, operator (last line: figures as JSON)"
+	@printf "  make %-18s %s\n" "bench-NAME" "Measure: extract REPO=path, options REPO=path, incremental REPO=path, cache REPO=path, forget REPO=path, peers REPO=path, memory, slope, transform, operator (last line: figures as JSON)"
 
 setup: $(READY) ## Install what the project needs into .venv
 
@@ -79,10 +79,15 @@ lock: $(READY) ## Resolve the dependencies anew
 	@$(BIN)/uv pip compile $(LOCK) --extra local --group dev pyproject.toml -o requirements/dev.txt
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/runtime.txt
 	@grep -oE '^uv==[^ ]+' requirements/dev.txt | $(BIN)/uv pip compile $(LOCK) - -o requirements/uv.txt
+	@printf '%s\n' 'dbt-core>=1.11,<1.12' 'dbt-postgres>=1.11,<1.12' | $(BIN)/uv pip compile $(LOCK) - -o requirements/dbt-1.11.txt
+	@printf '%s\n' gitpython perceval 'psycopg[binary]' pydriller | $(BIN)/uv pip compile $(LOCK) - -o bench/peers.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 bench-operator: $(READY) # its file must not be called operator.py: that is a module of Python's own
 	@$(BIN)/python -W ignore bench/operator_scale.py $(if $(PART),--part $(PART)) $(if $(REPOSITORIES),--repositories $(REPOSITORIES))
+
+bench-slope: $(READY)
+	@$(BIN)/python -W ignore bench/slope.py $(if $(SIZES),--sizes $(SIZES))
 
 bench-%: $(READY)
 	@$(BIN)/python -W ignore bench/$(subst -,_,$*).py $(if $(REPO),--repo '$(REPO)')

@@ -22,11 +22,13 @@ PARTS = {
     "transform": "build and test the marts with dbt",
     "migrate": "bring the warehouse's tables to this version",
     "purge": "remove a repository's rows from the warehouse",
+    "identities": "show which identities are one person and why, and change that",
     "operator": "run the Kubernetes operator",
     "local": "run manifests without a cluster, on an embedded PostgreSQL",
 }
 MODULES = {
     "check": "gitmart.extract.check_command",
+    "identities": "gitmart.extract.identities_command",
     "migrate": "gitmart.warehouse.command",
     "operator": "gitmart.handlers.command",
     "purge": "gitmart.extract.purge_command",

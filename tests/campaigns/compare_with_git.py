@@ -39,20 +39,30 @@ NATURAL = {
     "commits": """
         select c.commit_hash, a.name, a.email, k.name, k.email, c.commit_date, c.committed_at, c.commit_message,
             c.lines_added, c.lines_deleted, c.files_changed, c.parent_count, c.commit_date_offset_minutes,
-            c.committed_at_offset_minutes, c.in_default_branch
+            c.committed_at_offset_minutes, c.in_default_branch, c.first_parent_lines_added,
+            c.first_parent_lines_deleted, c.first_parent_files_changed, c.patch_id
         from commits c join contributors a on a.id = c.contributor_id join contributors k on k.id = c.committer_id
         where c.repository_id = %(id)s order by 1""",
     "parents": """
         select c.commit_hash, p.position, p.parent_hash from commit_parents p join commits c on c.id = p.commit_id
         where p.repository_id = %(id)s order by 1, 2""",
     "files": """
-        select c.commit_hash, f.position, f.status, f.added, f.deleted, f.path, f.old_path
+        select c.commit_hash, f.position, f.status, f.added, f.deleted, f.path, f.old_path,
+            f.class
         from commit_files f join commits c on c.id = f.commit_id where f.repository_id = %(id)s order by 1, 2""",
+    "trailers": """
+        select c.commit_hash, t.position, t.key, t.kind, t.value, a.name, a.email
+        from commit_trailers t join commits c on c.id = t.commit_id
+        left join contributors a on a.id = t.contributor_id where t.repository_id = %(id)s order by 1, 2""",
     "refs": "select name, kind, object_hash, commit_hash from refs where repository_id = %(id)s order by 1",
     "leaderboard": """
         select a.name, a.email, l.commit_count, l.first_commit_date, l.last_commit_date
         from repository_contributors l join contributors a on a.id = l.contributor_id
         where l.repository_id = %(id)s order by 1, 2""",
+    "mailmap": """
+        select a.name, a.email, b.name, b.email, m.evidence
+        from identity_merges m join contributors a on a.id = m.from_id join contributors b on b.id = m.to_id
+        where m.repository_id = %(id)s and m.rule = 'mailmap' and m.undone_at is null order by 1, 2, 3, 4""",
     "quarantine": """
         select commit_hash, field, raw, reason from quarantine where repository_id = %(id)s order by 1, 2, 3""",
 }
@@ -64,7 +74,7 @@ def natural(connection: psycopg.Connection, url_key: str) -> dict[str, list[tupl
     return {name: connection.execute(query, {"id": repository}).fetchall() for name, query in NATURAL.items()}
 
 
-def git(repository: Path, *words: str, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
+def git(repository: Path, *words: str | bytes, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
     """Return what git prints."""
     done = subprocess.run(
         ["git", f"--git-dir={repository}", *words], input=stdin, capture_output=True, env=ENVIRONMENT, check=False
@@ -304,6 +314,56 @@ def files_of_warehouse(connection: psycopg.Connection, repository: int) -> dict[
     return found
 
 
+def trailers_of_git(repository: Path, commits: Mapping[str, CommitOfGit]) -> dict[str, list[tuple[str, str]]]:
+    """Return hash -> key and value of every trailer, as git itself finds them, of commits that have any."""
+    records = printed_by_log(repository, "--encoding=UTF-8", "--format=SEPARATOR%H%x00%B%x00%(trailers:only,unfold)")
+    found = {}
+    for record in records:
+        name, message, listed = record.split(b"\0", 2)
+        if (true := commits[name.decode()].message) != message:  # git printed something else than there is
+            parse = ("interpret-trailers", "--parse", "--no-divider")
+            listed = git(repository, *parse, stdin=re.sub(rb"\A([ \t\r]*\n)+", b"", true))
+        if pairs := [line.partition(b":")[::2] for line in listed.split(b"\n") if line]:
+            found[name.decode()] = [(text(key).lower(), text(value.removeprefix(b" "))) for key, value in pairs]
+    return found
+
+
+def people_of_trailers(trailers: Mapping[str, list[tuple[str, str]]]) -> set[tuple[str, str]]:
+    """Return name and e-mail of whom co-authors' trailers name."""
+    values = [value for listed in trailers.values() for key, value in listed if key == "co-authored-by"]
+    named = [re.match(r"([^<>]*)<([^<>]+@[^<>]*)>", value) for value in values]
+    people = [(who[1].strip(" \t\r\"',;:"), who[2].strip(" \t\r\x0b\x0c")) for who in named if who]
+    return {who for who in people if who[0]}
+
+
+def first_parent_of_git(repository: Path, commits: Mapping[str, CommitOfGit]) -> dict[str, tuple[int | None, ...]]:
+    """Return hash -> lines added, lines deleted and files of a merge against its first parent, else three times None."""
+    found: dict[str, tuple[int | None, ...]] = dict.fromkeys(commits, (None, None, None))
+    for name, commit in commits.items():
+        if len(commit.parents) > 1:
+            printed = git(repository, "diff-tree", "-r", "-M", "-z", "--numstat", commit.parents[0], name)
+            files = list(_numstat(printed.split(b"\0")[:-1]))
+            found[name] = (sum(file[0] or 0 for file in files), sum(file[1] or 0 for file in files), len(files))
+    return found
+
+
+def patch_ids_of_git(repository: Path, commits: Iterable[str]) -> dict[str, tuple[str | None]]:
+    """Return hash -> patch id, or None."""
+    patches = subprocess.Popen(
+        ["git", f"--git-dir={repository}", "log", "--branches", "--tags", "--no-show-signature", "--format=%H",
+         "--root", "-p", "-M", "--full-index"], stdout=subprocess.PIPE, env=ENVIRONMENT,
+    )  # fmt: skip
+    printed = subprocess.run(
+        ["git", f"--git-dir={repository}", "patch-id", "--stable"],
+        stdin=patches.stdout, stdout=subprocess.PIPE, env=ENVIRONMENT, check=True,
+    ).stdout  # fmt: skip
+    patches.communicate()
+    if patches.returncode:
+        raise RuntimeError("git log -p failed")
+    found = {name: patch_id for patch_id, name in (line.split() for line in printed.decode().splitlines())}
+    return {name: (found.get(name),) for name in commits}
+
+
 def refs_of_git(repository: Path) -> dict[str, tuple[object, ...]]:
     """Return cleaned name -> kind, object and commit of every branch and tag, and its raw name."""
     listed = git(repository, "show-ref", "--dereference", "--heads", "--tags", accept=(0, 1)).splitlines()
@@ -319,12 +379,46 @@ def refs_of_git(repository: Path) -> dict[str, tuple[object, ...]]:
     }  # fmt: skip
 
 
+def tip_of_head(repository: Path) -> str:
+    """Return what HEAD leads to, "" if nowhere: most of git's commands would then take a tag named HEAD instead."""
+    return git(repository, "show-ref", "--verify", "--hash", "HEAD", accept=(0, 128)).decode().strip()
+
+
 def default_of_git(repository: Path) -> tuple[set[str], str | None]:
     """Return the commits that HEAD reaches, and the short name of the branch it points to if there is one."""
-    tip = git(repository, "show-ref", "--verify", "--hash", "HEAD", accept=(0, 128)).decode().strip()
+    tip = tip_of_head(repository)
     target = git(repository, "symbolic-ref", "--quiet", "HEAD", accept=(0, 1)).strip()
     reached = set(git(repository, "rev-list", tip).decode().split()) if tip else set()
     return reached, text(target.removeprefix(b"refs/heads/")) if tip and target.startswith(b"refs/heads/") else None
+
+
+def mailmap_of_git(repository: Path) -> dict[object, object]:
+    """Return author -> whom the .mailmap in HEAD puts in the place. git would take a symbolic link for one, too."""
+    tip = tip_of_head(repository)
+    there = git(repository, "ls-tree", tip, "--", ".mailmap") if tip else b""
+    if not there.startswith((b"100644 blob", b"100755 blob")):
+        return {}
+    form = "--format=%x00%an%x00%ae%x00%aN%x00%aE%x00"
+    mailmap = ("-c", f"mailmap.blob={tip}:.mailmap")
+    printed = git(repository, *mailmap, "log", "--branches", "--tags", "--encoding=UTF-8", form)
+    raw = printed.split(b"\0")
+    fields = [text(field) for field in raw]
+    found = {tuple(fields[at : at + 2]): tuple(fields[at + 2 : at + 4]) for at in range(1, len(fields) - 4, 5)}
+    for at in range(1, len(fields) - 4, 5):
+        # What names these bytes names also whoever writes how they are stored: both are one contributor.
+        if (name := bytes_stored_as(fields[at])) is not None and fields[at + 1]:
+            mapped = git(repository, *mailmap, "check-mailmap", "--", b"%s <%s>" % (name, raw[at + 1]))
+            proper_name, _, proper_mail = mapped.removesuffix(b">\n").rpartition(b" <")
+            if proper_name != name or proper_mail != raw[at + 1]:
+                found[fields[at], fields[at + 1]] = text(proper_name), text(proper_mail)
+    nobody = ("%aN", "%aE")  # git found no author to ask for
+    return {who: proper for who, proper in found.items() if proper not in (who, nobody)}
+
+
+def bytes_stored_as(name: str) -> bytes | None:
+    r"""Return the bytes that are no UTF-8 and are stored as this text, with \xNN in their places; None without any."""
+    raw = re.sub(rb"\\x([89a-f][0-9a-f])", lambda found: bytes([int(found[1], 16)]), name.encode())
+    return raw if raw != name.encode() and text(raw) == name else None
 
 
 def leaderboard_of_git(commits: Mapping[str, CommitOfGit], reached: set[str]) -> dict[object, object]:
@@ -363,8 +457,19 @@ def differences(kind: str, expected: Mapping[Any, object], found: Mapping[Any, o
     return len(wrong)
 
 
-def compare(connection: psycopg.Connection, repository: Path, url_key: str) -> int:
-    """Print what differs between a bare repository and the warehouse; return how many keys do."""
+def compare(
+    connection: psycopg.Connection,
+    repository: Path,
+    url_key: str,
+    *,
+    first_parent_counts: bool = False,
+    patch_ids: bool = False,
+) -> int:
+    """
+    Print what differs between a bare repository and the warehouse; return how many keys do.
+
+    What the extraction was not asked for (`first_parent_counts`, `patch_ids`) must be NULL.
+    """
     row = connection.execute("select id from public.repositories where url_key = %s", [url_key]).fetchone()
     if row is None:
         print(f"the warehouse has no repository {url_key}")
@@ -387,11 +492,28 @@ def compare(connection: psycopg.Connection, repository: Path, url_key: str) -> i
     )
     wrong += differences("files of", rows, files_of_warehouse(connection, number))
     wrong += differences("sums of", sums, in_warehouse(SUMS))
+    trailers = trailers_of_git(repository, commits)
+    rows_of_trailers: dict[str, list[tuple[str, str]]] = {}
+    for name, key, value in connection.execute(TRAILERS, {"id": number}):
+        rows_of_trailers.setdefault(name, []).append((key, value))
+    wrong += differences("trailers of", trailers, rows_of_trailers)
+    wrong += differences(
+        "co-authors", dict.fromkeys(people_of_trailers(trailers)),
+        dict.fromkeys(connection.execute(CO_AUTHORS, {"id": number})),
+    )  # fmt: skip
+    nothing = dict.fromkeys(commits, (None, None, None))
+    against_first = first_parent_of_git(repository, commits) if first_parent_counts else nothing
+    wrong += differences("first-parent counts of", against_first, in_warehouse(FIRST_PARENT))
+    patches = patch_ids_of_git(repository, commits) if patch_ids else dict.fromkeys(commits, (None,))
+    wrong += differences("patch id of", patches, in_warehouse(PATCH_IDS))
     wrong += differences("parents of", {n: (len(c.parents),) for n, c in commits.items()}, in_warehouse(PARENT_COUNTS))
     wrong += differences("default branch of", {name: (name in reached,) for name in commits}, in_warehouse(FLAGS))
     wrong += differences("ref", {name: ref[:3] for name, ref in refs.items()}, in_warehouse(REFS))
     wrong += differences("leaderboard of", leaderboard_of_git(commits, reached), {
         (name, email): tuple(rest) for name, email, *rest in connection.execute(LEADERBOARD, {"id": number})
+    })  # fmt: skip
+    wrong += differences("mailmap of", mailmap_of_git(repository), {
+        (name, email): tuple(rest) for name, email, *rest in connection.execute(MAILMAP, {"id": number})
     })  # fmt: skip
     wrong += differences("quarantine of", quarantine, quarantine_of_warehouse(connection, number))
     people = {tuple(map(text, who)) for commit in commits.values() for who in (commit.author, commit.committer)}
@@ -410,15 +532,34 @@ def compare(connection: psycopg.Connection, repository: Path, url_key: str) -> i
 
 
 SUMS = "select commit_hash, lines_added, lines_deleted, files_changed from public.commits where repository_id = %(id)s"
+FIRST_PARENT = """
+    select commit_hash, first_parent_lines_added, first_parent_lines_deleted, first_parent_files_changed
+    from public.commits where repository_id = %(id)s"""
+PATCH_IDS = "select commit_hash, patch_id from public.commits where repository_id = %(id)s"
 FLAGS = "select commit_hash, in_default_branch from public.commits where repository_id = %(id)s"
 PARENT_COUNTS = "select commit_hash, parent_count from public.commits where repository_id = %(id)s"
 REFS = "select name, kind, object_hash, commit_hash from public.refs where repository_id = %(id)s"
 DEFAULT_BRANCH = "select 'name', default_branch from public.repositories where id = %(id)s"
+TRAILERS = b"""
+    select c.commit_hash, t.key, t.value from public.commit_trailers t join public.commits c on c.id = t.commit_id
+    where t.repository_id = %(id)s order by c.id, t.position"""
+CO_AUTHORS = b"""
+    select distinct a.name, a.email from public.commit_trailers t
+    join public.contributors a on a.id = t.contributor_id
+    where t.repository_id = %(id)s and t.key = 'co-authored-by'"""
 LEADERBOARD = b"""
     select a.name, a.email, l.commit_count, extract(epoch from l.first_commit_date)::bigint,
         extract(epoch from l.last_commit_date)::bigint
     from public.repository_contributors l join public.contributors a on a.id = l.contributor_id
     where l.repository_id = %(id)s"""
+
+
+MAILMAP = b"""
+    select a.name, a.email, b.name, b.email
+    from public.identity_merges m join public.contributors a on a.id = m.from_id
+    join public.contributors b on b.id = m.to_id
+    where m.repository_id = %(id)s and m.rule = 'mailmap' and m.undone_at is null
+        and exists (select from public.commits c where c.contributor_id = a.id and c.repository_id = m.repository_id)"""
 
 
 def quarantine_of_warehouse(connection: psycopg.Connection, repository: int) -> dict[object, object]:
@@ -450,9 +591,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("repository", type=Path, help="a bare repository: what was extracted")
     parser.add_argument("--url-key", required=True, help="the repository's url_key in the warehouse")
+    parser.add_argument("--first-parent-counts", action="store_true", help="it was extracted with them")
+    parser.add_argument("--patch-ids", action="store_true", help="it was extracted with them")
     arguments = parser.parse_args()
     with psycopg.connect(os.environ["GITMART_WAREHOUSE_URL"]) as connection:
-        return 1 if compare(connection, arguments.repository, arguments.url_key) else 0
+        wrong = compare(
+            connection,
+            arguments.repository,
+            arguments.url_key,
+            first_parent_counts=arguments.first_parent_counts,
+            patch_ids=arguments.patch_ids,
+        )
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=2_000, help="number of histories")
     parser.add_argument("--seed", type=int, default=1, help="other histories for each")
+    parser.add_argument("--cache", action="store_true", help="keep what was fetched between the extractions")
     arguments = parser.parse_args()
     start = time.monotonic()
     with temporary_postgres() as server:
@@ -67,12 +68,16 @@ def main() -> int:
         with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute("create database fresh template gitmart owner gitmart_owner")
         with Stage.between(server.folder.parent, server.url, lambda role: server.url(role, "fresh")) as stage:
+            if arguments.cache:
+                stage.cache = server.folder.parent / "cache"
+                stage.cache.mkdir()
             played, differences = campaign(stage, arguments.examples, arguments.seed)
     print(
         json.dumps(
             {
                 "histories": played,
                 "steps": stage.steps,
+                "ways": stage.ways,
                 "differences": differences,
                 "seed": arguments.seed,
                 "seconds": round(time.monotonic() - start),

@@ -184,8 +184,8 @@ def check_after_run(subject: Subject) -> None:
         env={**os.environ, "GITMART_WAREHOUSE_URL": subject.url}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    orphans = """select count(*) from (select commit_id from commit_files union all select commit_id from commit_parents)
-                 as child where not exists (select from commits where id = child.commit_id)"""
+    orphans = """select count(*) from (select commit_id from commit_files union all select commit_id from commit_parents
+                 union all select commit_id from commit_trailers) as child where not exists (select from commits where id = child.commit_id)"""
     assert subject.query(orphans) == [(0,)]
 
 

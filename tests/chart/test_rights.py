@@ -18,7 +18,7 @@ NEEDED = {
     "gitmart.dev/repositories/finalizers": {"update"},
     "gitmart.dev/dbtschedules/finalizers": {"update"},
     "batch/jobs": READ | {"create", "patch", "delete"},
-    "batch/cronjobs": READ | {"create", "patch"},
+    "batch/cronjobs": READ | {"create", "patch", "delete"},
     "/pods": READ,
     "/events": {"list", "create", "patch"},
 }

@@ -127,6 +127,22 @@ def test_the_migration_is_a_command_that_gitmart_has(render: Render, passwords: 
     assert folder in (None, Path(mount))
 
 
+def test_the_migration_makes_the_schemas_that_are_named(render: Render) -> None:
+    values = {"migrate": {"targetSchemas": ["sales", "sales_eu"]}}
+    (container,) = render(values).pods["Job"]["containers"]
+
+    configure(parser := ArgumentParser())
+    assert parser.parse_args(container["args"][1:]).target_schema == ["sales", "sales_eu"]
+
+
+@pytest.mark.parametrize("schema", ["Sales", "2026", "s" * 49, "a b"])
+def test_a_schema_that_dbt_cannot_write_is_refused(template: Template, schema: str) -> None:
+    done = template({"migrate": {"targetSchemas": [schema]}})
+
+    assert done.returncode != 0
+    assert "targetSchemas" in done.stderr
+
+
 def test_the_migration_is_tried_again_until_the_server_answers(render: Render) -> None:
     job = render().one("Job", "gitmart-migrate-")
 
@@ -144,6 +160,7 @@ def test_the_migration_is_tried_again_until_the_server_answers(render: Render) -
         pytest.param({"migrate": {"backoffLimit": 7}}, True, id="what may be changed in a Job"),
         pytest.param({"image": {"tag": "2"}}, False, id="image"),
         pytest.param({"migrate": {"podAnnotations": {"again": "1"}}}, False, id="annotation"),
+        pytest.param({"migrate": {"targetSchemas": ["sales"]}}, False, id="another schema"),
         pytest.param({"migrate": {"resources": {"limits": {"cpu": "1"}}}}, False, id="resources"),
     ],
 )

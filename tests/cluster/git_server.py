@@ -20,6 +20,7 @@ from gitmart.local.locks import held
 
 from .environment.progress import say
 
+_PIECE = 1 << 20  # bytes
 NAME = "git.test"  # pods resolve every name under .test to this machine; certificates cover those under git.test
 
 
@@ -187,7 +188,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        for start in range(0, len(body), _PIECE):  # TLS in Python breaks off at writes of gigabytes
+            self.wfile.write(body[start : start + _PIECE])
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

@@ -34,7 +34,7 @@ Json = dict[str, Any]
 # What differs from run to run by nature. Whether it is there at all is compared.
 TIMES = {
     "lastTransitionTime", "startedAt", "finishedAt", "duration", "lastCheckTime", "lastChangeTime",
-    "nextExtractionTime", "lastScheduleTime", "nextScheduleTime", "lastSuccessfulTime",
+    "nextExtractionTime", "lastScheduleTime", "nextScheduleTime", "nextFullRefreshTime", "lastSuccessfulTime",
 }  # fmt: skip
 
 

@@ -1,10 +1,13 @@
 """
 The real operator as a process beside the cluster, which can be made to die at any of its writes.
 
-Run as a program it is `gitmart operator` but for one thing: GITMART_TEST_DIE names a moment, such as `before POST jobs 2`
-or `after PATCH repositories/status 1`, at which the process ends as if it were killed. Each write is noted in the file
+It is `gitmart operator` but for one thing: GITMART_TEST_DIE names a moment, such as `before POST jobs 2` or
+`after PATCH repositories/status 1`, at which the process ends as if it were killed. Each write is noted in the file
 GITMART_TEST_WRITES before it is sent. With GITMART_TEST_IMPATIENT watches are compared every few seconds, and one that
 stays behind for some more is dead. The switches are this program's, the product has none.
+
+Each operator is a process of its own, forked from one that has imported everything and done nothing else: hundreds are
+started, and half of what a start costs is importing.
 """
 
 from __future__ import annotations
@@ -12,18 +15,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, ClassVar
+
+import pytest
 
 from gitmart.contract.logs import configure_logging
 from gitmart.handlers.cluster import JSON, Cluster, Object
@@ -35,26 +43,28 @@ from gitmart.handlers.watches import Watches
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 DIED = 99  # exit code of a process that ended at its moment
 ROOT = Path(__file__).parents[2]
+FORKS = multiprocessing.get_context("forkserver")
+_STARTING = threading.Lock()
+_has_started = False
 
 
 class MortalCluster(Cluster):
     """Notes every write, and ends the process at the moment it was told."""
 
     seen: ClassVar[Counter[str]] = Counter()
-    moment = os.environ.get("GITMART_TEST_DIE", "")
 
     async def _write(
         self, method: str, path: str, body: Object, content_type: str = JSON, query: Mapping[str, str] | None = None
     ) -> Object:
-        write = named(method, path)
+        write, moment = named(method, path), os.environ["GITMART_TEST_DIE"]
         self.seen[write] += 1
         write = f"{write} {self.seen[write]}"
         with open(os.environ["GITMART_TEST_WRITES"], "a", encoding="ascii") as notes:
             notes.write(f"{write}\n")
-        if self.moment == f"before {write}":
+        if moment == f"before {write}":
             os._exit(DIED)
         answer = await super()._write(method, path, body, content_type, query)
-        if self.moment == f"after {write}":
+        if moment == f"after {write}":
             os._exit(DIED)
         return answer
 
@@ -76,7 +86,7 @@ class OperatorProcess:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: ForkServerProcess | None = None
         self.health_port, self.http_port = _free_ports(2)
 
     def start(self, die: str = "") -> None:
@@ -87,27 +97,27 @@ class OperatorProcess:
             "GITMART_HEALTH_PORT": str(self.health_port), "GITMART_HTTP_PORT": str(self.http_port),
             "GITMART_TEST_DIE": die, "GITMART_TEST_WRITES": str(self.folder / "writes"), **self.settings,
         }  # fmt: skip
-        with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.cluster.operator_process"], cwd=ROOT, env=environment,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+        self.process = FORKS.Process(target=_serve, args=(environment, self.folder / "log"))
+        _start(self.process)
 
     @property
     def exit_code(self) -> int | None:
         """The exit code once it has ended, None before; minus the signal that killed it."""
         assert self.process is not None
-        return self.process.poll()
+        return self.process.exitcode
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it, if it has not, and return its exit code."""
         assert self.process is not None
-        self.process.send_signal(how)
-        try:
-            return self.process.wait(30)
-        except subprocess.TimeoutExpired:
+        if self.process.exitcode is None:
+            assert self.process.pid is not None
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, how)
+        self.process.join(30)
+        if self.process.exitcode is None:
             self.process.kill()
-            raise
+            raise TimeoutError(f"the operator did not end by {how.name}:\n{self.log}")
+        return self.process.exitcode
 
     def ask(self, path: str) -> tuple[int, str]:
         """Return status and text of /healthz, /readyz or /metrics; 0 while nobody answers."""
@@ -163,9 +173,29 @@ def _be_impatient() -> None:
     Watches.keep_comparing = lambda self, cluster: compare(self, cluster, every=5.0)  # type: ignore[method-assign,assign]
 
 
-if __name__ == "__main__":
+def _start(process: ForkServerProcess) -> None:
+    """Start a process; the one that all are forked from starts with the first, and must find and import this module."""
+    global _has_started
+    with _STARTING:
+        if _has_started:
+            process.start()
+            return
+        FORKS.set_forkserver_preload([__name__])
+        with pytest.MonkeyPatch.context() as patch:  # while no other thread is there yet that could look
+            patch.setenv("PYTHONPATH", str(ROOT))
+            process.start()
+        _has_started = True
+
+
+def _serve(environment: Mapping[str, str], log: Path) -> None:
+    """Be an operator."""
     _end_with_the_thread_that_started_us()
-    if os.environ.get("GITMART_TEST_IMPATIENT"):
+    os.environ.clear()
+    os.environ.update(environment)
+    nowhere, printed = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for number, target in enumerate((nowhere, printed, printed)):
+        os.dup2(target, number)
+    if environment.get("GITMART_TEST_IMPATIENT"):
         _be_impatient()
     configure_logging()
     sys.exit(asyncio.run(serve(Settings.of(argparse.Namespace(), os.environ), MortalCluster)))

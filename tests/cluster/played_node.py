@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pykube
+from pykube.query import Query
 
 from gitmart.contract.outcomes import MEANINGS, Outcome
 from gitmart.contract.result import Result
@@ -79,7 +80,8 @@ class PlayedNode:
             self.failure = error
 
     def _pods(self) -> Iterable[pykube.Pod]:
-        everywhere = pykube.Pod.objects(self._api, namespace=pykube.all)
+        # Not `Pod.objects`: all kinds share one manager that remembers who asked last, whatever thread that was.
+        everywhere = Query(self._api, pykube.Pod, namespace=pykube.all)
         return everywhere.filter(field_selector={"spec.nodeName": self.name})
 
     def _remove(self, pod: pykube.Pod) -> None:

@@ -28,7 +28,7 @@ GRANTED = {
     "gitmart.dev/dbtschedules/status": "patch",
     "gitmart.dev/dbtschedules/finalizers": "update",
     "batch/jobs": "get list watch create patch delete",
-    "batch/cronjobs": "get list watch create patch",
+    "batch/cronjobs": "get list watch create patch delete",
     "/pods": "get list watch",
     "/events": "list create patch",
 }

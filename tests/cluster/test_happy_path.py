@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -70,6 +72,31 @@ class Scene:
         status: dict[str, Any] = found["status"]
         return status
 
+    @contextmanager
+    def claim(self, name: str) -> Iterator[None]:
+        """Have a claim, with a volume where the cluster makes none by itself."""
+        cluster, own = self.namespace.cluster, f"{self.namespace.name}-{name}"
+        spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        if (volumes := cluster.obtained.volumes) is not None:
+            volume = {
+                "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "claimRef": {"namespace": self.namespace.name, "name": name},
+                "hostPath": {"path": str(cluster.host_folder(own)), "type": "Directory"},
+            }  # fmt: skip
+            labels = {"name": own, "labels": {OURS: "true"}}
+            self.namespace.apply({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": labels, "spec": volume})
+            spec |= {"storageClassName": "", "volumeName": own}
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
+        self.namespace.apply(claim)
+        try:
+            yield
+        finally:
+            self.namespace.kubectl("delete", "persistentvolumeclaim", name, "--ignore-not-found", "--wait=false")
+            if volumes is not None:
+                cluster.kubectl("delete", "persistentvolume", own, "--ignore-not-found", "--wait=false")
+                shutil.rmtree(volumes / own, ignore_errors=True)
+
     def jobs(self, name: str) -> list[str]:
         """Return the names of a Repository's Jobs."""
         found = self.namespace.list("jobs", f"gitmart.dev/repository={name}")
@@ -106,6 +133,12 @@ def a_repository(name: str, url: str, **spec: Any) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {"url": url} | spec,
     }
+
+
+def a_schedule(name: str, **spec: Any) -> dict[str, Any]:
+    """Return a DbtSchedule whose time does not come."""
+    metadata, spec = {"name": name}, {"schedule": NEVER} | spec
+    return {"apiVersion": "gitmart.dev/v1alpha1", "kind": "DbtSchedule", "metadata": metadata, "spec": spec}
 
 
 @side_by_side
@@ -300,6 +333,82 @@ def test_dbt_runs_after_extractions_on_request_by_hand_and_by_the_clock(scene: S
 
 
 @side_by_side
+def test_full_refreshes_have_a_cron_job_of_their_own_that_goes_with_its_field(scene: Scene) -> None:
+    # All tests share a warehouse, and a target has one DbtSchedule to a namespace.
+    namespace = scene.release.cluster.namespace(f"full-{uuid4().hex[:8]}")
+    namespace.create(**{OURS: "true"})
+    scene.release.connect(namespace)
+    try:
+        _full_refreshes(scene, namespace)
+    finally:
+        namespace.delete()
+
+
+def _full_refreshes(scene: Scene, namespace: Namespace) -> None:
+    namespace.apply(a_schedule("weekly", fullRefreshSchedule=NEVER, select=["+fct_commits"]))
+    found = namespace.wait_for_condition("dbtschedule", "weekly", "Ready")
+    status = found["status"]
+    assert (status["cronJob"], status["fullRefreshCronJob"]) == ("weekly", "weekly-full")
+    assert status["nextFullRefreshTime"] == status["nextScheduleTime"]
+
+    namespace.kubectl("create", "job", "by-hand", "--from=cronjob/weekly-full")
+    last = last_run_in(namespace, "weekly", lambda run: run["job"] == "by-hand")
+    assert (last["outcome"], last["fullRefresh"]) == ("Succeeded", True)
+    assert condition_of(namespace.get("dbtschedule", "weekly"), "LastRunSucceeded")["status"] == "True"
+    ran = f"select full_refresh from dbt_meta.runs where invocation_id = '{last['invocationId']}'"
+    assert scene.release.query(ran) == [["t"]]
+
+    # One of the name with -full: who has the CronJob keeps it.
+    namespace.apply(a_schedule("weekly-full", warehouseRef={"name": "another"}))
+    refused = namespace.wait_for(
+        "dbtschedule", "weekly-full", lambda found: condition_of(found, "Ready").get("reason") == "ForeignCronJob", SOON
+    )
+    assert "is that of DbtSchedule weekly" in condition_of(refused, "Ready")["message"]
+    (owner,) = namespace.get("cronjob", "weekly-full")["metadata"]["ownerReferences"]
+    assert owner["name"] == "weekly"
+    namespace.kubectl("delete", "dbtschedule", "weekly-full")
+
+    suspended = '{"spec": {"suspend": true}}'
+    namespace.kubectl("patch", "dbtschedule", "weekly", "--type=merge", "-p", suspended)
+    namespace.wait_for("cronjob", "weekly-full", lambda found: found["spec"]["suspend"])
+
+    every_minute = '{"spec": {"suspend": false, "fullRefreshSchedule": "* * * * *"}}'
+    namespace.kubectl("patch", "dbtschedule", "weekly", "--type=merge", "-p", every_minute)
+    run = last_run_in(namespace, "weekly", lambda run: run["job"] != "by-hand", NEXT_CHECK)
+    assert (run["outcome"], run["fullRefresh"], run["job"].startswith("weekly-full-")) == ("Succeeded", True, True)
+
+    without = '{"spec": {"fullRefreshSchedule": null}}'
+    namespace.kubectl("patch", "dbtschedule", "weekly", "--type=merge", "-p", without)
+    wait_for(lambda: [each["metadata"]["name"] for each in namespace.list("cronjobs")] == ["weekly"], timeout=SOON)
+    found = namespace.wait_for("dbtschedule", "weekly", lambda found: "fullRefreshCronJob" not in found["status"], SOON)
+    assert "nextFullRefreshTime" not in found["status"]
+    # What it made stays, and belongs to the DbtSchedule from now on.
+    wait_for(lambda: owners_of(namespace, run["job"]) == ["DbtSchedule"], timeout=SOON)
+
+
+@side_by_side
+def test_a_claim_keeps_what_was_fetched(scene: Scene) -> None:
+    repository, url = scene.publish("cached")
+    cache = {"persistentVolumeClaim": {"claimName": "git-cache"}}
+    scene.apply("cached", url, cache=cache)
+    found = scene.namespace.wait_for(
+        "repository", "cached", lambda found: condition_of(found, "Ready").get("reason") == "VolumeMissing", SOON
+    )
+    assert "git-cache" in condition_of(found, "Ready")["message"]
+
+    with scene.claim("git-cache"):
+        first = scene.when("cached", lambda status: status.get("commits") == 3)["lastExtraction"]
+        scene.push(repository, "cached", 2)
+        scene.namespace.kubectl("annotate", "repository", "cached", "gitmart.dev/requested-at=after-the-push")
+        second = scene.when("cached", lambda status: status["commits"] == 5)["lastExtraction"]
+        scene.namespace.kubectl("delete", "repository", "cached", "--wait")
+
+    assert (first["fetch"], first["fetchReason"]) == ("full", "the cache holds nothing yet")
+    assert (second["fetch"], second["newCommits"]) == ("cached", 2)
+    assert "cacheProblem" not in first | second
+
+
+@side_by_side
 def test_pods_of_jobs_are_confined(scene: Scene) -> None:
     _, url = scene.publish("confined")
     scene.apply("confined", url)
@@ -344,14 +453,26 @@ def events_of(scene: Scene, kind: str, name: str) -> str:
     return scene.namespace.kubectl("describe", kind, name).partition("\nEvents:")[2]
 
 
+def owners_of(namespace: Namespace, job: str) -> list[str]:
+    """Return the kinds of a Job's owners."""
+    return [owner["kind"] for owner in namespace.get("job", job)["metadata"].get("ownerReferences", [])]
+
+
 def last_run_of(scene: Scene, condition: Callable[[dict[str, Any]], object], timeout: float = SOON) -> dict[str, Any]:
-    """Return the latest dbt run once the condition holds of it."""
+    """Return the latest dbt run of `analytics` once the condition holds of it."""
+    return last_run_in(scene.namespace, "analytics", condition, timeout)
+
+
+def last_run_in(
+    namespace: Namespace, name: str, condition: Callable[[dict[str, Any]], object], timeout: float = SOON
+) -> dict[str, Any]:
+    """Return the latest run of a DbtSchedule once the condition holds of it."""
 
     def holds(found: dict[str, Any]) -> bool:
         last = found["status"].get("lastRun")
         return last is not None and bool(condition(last))
 
-    last: dict[str, Any] = scene.namespace.wait_for("dbtschedule", "analytics", holds, timeout)["status"]["lastRun"]
+    last: dict[str, Any] = namespace.wait_for("dbtschedule", name, holds, timeout)["status"]["lastRun"]
     return last
 
 

@@ -88,16 +88,17 @@ def test_all_of_it_is_compiled(contents: Contents) -> None:
 
 
 def test_every_process_of_it_starts_without_writing(cluster: Cluster, namespace: Namespace) -> None:
-    script = "set -e; id -u; gitmart --version; git --version; ssh -V 2>&1; dbt --version | head -1; touch /x 2>&1 || :"
+    script = "set -e; id -u; gitmart --version; git --version; ssh -V 2>&1; ssh -T -G a.example.org | grep ^user; dbt --version | head -1; touch /x 2>&1 || :"
     namespace.apply(job("programs", restricted_pod(cluster.image, command=["sh", "-c", script])))
 
     namespace.wait_for_condition("job", "programs", "Complete")
 
-    user, gitmart, git, ssh, *_, refusal = namespace.logs("programs").splitlines()
+    user, gitmart, git, ssh, *more, refusal = namespace.logs("programs").splitlines()
     assert user == "10001"
     assert gitmart == f"gitmart {metadata.version('gitmart')}"
     assert git.startswith("git version 2.")
     assert ssh.startswith("OpenSSH_")
+    assert more[0] == "user gitmart"  # ssh works for nobody without a line in /etc/passwd
     assert "Read-only file system" in refusal
 
 

@@ -82,14 +82,15 @@ def test_server_side_apply_gives_the_same_verdict(namespace: Namespace, folder: 
     assert accepted ^ expected <= {object_name(row) for row in GOOD if row.name in NULLS}
 
 
-def test_the_address_cannot_be_changed_and_no_password_is_repeated(namespace: Namespace) -> None:
-    namespace.apply(manifest("Repository", "unchangeable", {"url": URL, "suspend": True}))
+def test_the_address_can_be_changed_and_no_password_is_repeated(namespace: Namespace) -> None:
+    namespace.apply(manifest("Repository", "changeable", {"url": URL, "suspend": True}))
+    namespace.apply(manifest("Repository", "changeable", {"url": URL + "x", "suspend": True}))
 
-    refusal = namespace.refusal("apply", "-f", "-", stdin=manifest("Repository", "unchangeable", {"url": URL + "x"}))
-    assert "spec.url: Invalid value: cannot be changed: delete this Repository and create another" in refusal
+    without_key = manifest("Repository", "changeable", {"url": "ssh://git@git.example.org/a", "suspend": True})
+    assert "an ssh:// url needs secretRef" in namespace.refusal("apply", "-f", "-", stdin=without_key)
 
     secret = "https://me:canary@git.example.org/a"
-    for name in ("unchangeable", "another"):
+    for name in ("changeable", "another"):
         refusal = namespace.refusal("apply", "-f", "-", stdin=manifest("Repository", name, {"url": secret}))
         assert "must hold no user name, token or password before the host" in refusal
         assert "canary" not in refusal
@@ -109,7 +110,7 @@ def test_what_no_schema_can_refuse_stands_in_ready_and_heals(namespace: Namespac
 
     for row in STALLED:
         kind, name = object_name(row).split("/")
-        cure = '{"spec": {"schedule": "0 0 1 1 *", "timeZone": "Etc/UTC", "suspend": true}}'
+        cure = '{"spec": {"schedule": "0 0 1 1 *", "timeZone": "Etc/UTC", "suspend": true, "vars": null}}'
         namespace.kubectl("patch", kind, name, "--type=merge", "-p", cure)
     for row in STALLED:
         kind, name = object_name(row).split("/")

@@ -81,9 +81,13 @@ def test_upgrades_allow_networks_and_keep_passwords_and_removal_keeps_the_data(s
     assert release.secret("lifelong-gitmart-postgresql") == passwords
     assert uid_of(namespace, "lifelong-gitmart-postgresql-0") == server
 
-    again = "--set=migrate.podAnnotations.again=yes"
-    release.helm("upgrade", release.name, str(CHART), "--reset-then-reuse-values", again)
+    again = ("--set=migrate.podAnnotations.again=yes", '--set-json=migrate.targetSchemas=["sales"]')
+    release.helm("upgrade", release.name, str(CHART), "--reset-then-reuse-values", *again)
     release.wait_until_ready()
+    made = (
+        "select has_schema_privilege('gitmart_transform', nspname, 'CREATE') from pg_namespace where nspname = 'sales'"
+    )
+    assert release.query(made) == [["t"]]
     assert len(release.migrations()) == 1
     assert release.migrations() != [migration], "another pod template is another Job"
     assert release.secret("lifelong-gitmart-postgresql") == passwords

@@ -11,9 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
+from gitmart.contract.target_schema import schemas_of
 from gitmart.controller.naming import job_name
 
 from .client import condition_of, job, kstatus, restricted_pod
@@ -168,7 +170,9 @@ def test_credentials_that_the_git_host_refuses(scene: Scene) -> None:
 @side_by_side
 def test_half_of_the_credentials_for_the_git_host(scene: Scene) -> None:
     place = private(scene, "private-half", {"password": f"good-{CANARY}"})
-    place.trouble("SecretInvalid", "Secret git", "holds the keys password: allowed are username and password")
+    place.trouble(
+        "SecretInvalid", "Secret git", "holds the keys password: an https:// address takes username and password"
+    )
     heals_with(place, {"username": "x-access-token", "password": f"good-{CANARY}"})
 
 
@@ -332,7 +336,8 @@ def test_two_schedules_for_one_target(scene: Scene) -> None:
     place.schedule("older")
     place.ready("dbtschedules", name="older")
     place.schedule("younger")
-    place.trouble("TargetConflict", f"{place.namespace.name}/older", how=STALLED, kind="dbtschedules", name="younger")
+    told = f"{place.namespace.name}/older is older and writes schema analytics"
+    place.trouble("TargetConflict", told, how=STALLED, kind="dbtschedules", name="younger")
     place.run_now("dbtschedule", "in-vain", "younger")
 
     place.namespace.kubectl("delete", "dbtschedule", "older")
@@ -340,6 +345,25 @@ def test_two_schedules_for_one_target(scene: Scene) -> None:
     place.ready("dbtschedules", name="younger")
     place.when("dbtschedules", lambda found: found["status"].get("lastHandledRequest") == "in-vain", name="younger")
     place.is_calm(pods=1)
+
+
+@side_by_side
+def test_a_schema_for_dbt_that_nobody_made(scene: Scene) -> None:
+    place, schema = scene.place("elsewhere"), f"elsewhere_{uuid4().hex[:8]}"
+    place.schedule("first")
+    place.ready("dbtschedules", name="first")
+    place.schedule(schedule=EVERY_MINUTE, target={"schema": schema})
+    place.ready("dbtschedules")  # another schema of the same warehouse is no conflict
+    cure = f"run `gitmart migrate --target-schema {schema}` with the owner's connection"
+    place.failed_run("WarehouseNotMigrated", f"schema {schema} is not there", cure, timeout=LATER)
+
+    for name in schemas_of(schema):  # as `gitmart migrate` does it; that its Job does is seen in test_own_release.py
+        scene.release.query(f"create schema {name}; grant usage, create on schema {name} to gitmart_transform")
+
+    place.good_run(timeout=LATER)
+    place.rest()
+    built = f"select viewname from pg_views where schemaname = '{schema}_staging'"
+    assert scene.release.query(built) == [["stg_contributors"]]
 
 
 # A spec that is wrong, then right

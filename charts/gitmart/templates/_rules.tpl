@@ -13,9 +13,9 @@
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [batch] # a CronJob goes with its DbtSchedule
+- apiGroups: [batch] # a CronJob goes with its DbtSchedule; that of full refreshes also with spec.fullRefreshSchedule
   resources: [cronjobs]
-  verbs: [get, list, watch, create, patch]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]

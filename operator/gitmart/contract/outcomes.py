@@ -11,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# What is said of a run that could not say how it ended.
+RESULT_LOST = "ResultLost"
+
 
 class Outcome(StrEnum):
     """The result of one run of `gitmart extract`, `check`, `transform`, `migrate` or `purge`."""
@@ -36,6 +39,9 @@ class Outcome(StrEnum):
     PROJECT_ERROR = "ProjectError"
     NOTHING_SELECTED = "NothingSelected"
     ADDRESS_NOT_ALLOWED = "AddressNotAllowed"
+    LIMIT_EXCEEDED = "LimitExceeded"
+    HOST_KEY_UNKNOWN = "HostKeyUnknown"
+    SOURCES_STALE = "SourcesStale"
 
     @property
     def exit_code(self) -> int:
@@ -68,7 +74,7 @@ MEANINGS = {
     Outcome.INVALID_INPUT: Meaning(64, False, "An option, a URL or a setting is wrong; the message names it."),
     Outcome.REPOSITORY_DAMAGED: Meaning(65, False, "git cannot read the history: objects are missing, corrupt or cut off (shallow)."),
     Outcome.NOT_FOUND: Meaning(66, True, "The host answered that there is no such repository."),
-    Outcome.MOVED: Meaning(67, False, "The host redirects to another address; gitmart does not follow redirects."),
+    Outcome.MOVED: Meaning(67, False, "The host redirects to another address; gitmart does not follow redirects: change the url."),
     Outcome.HOST_UNREACHABLE: Meaning(68, True, "The git host could not be resolved or reached."),
     Outcome.WAREHOUSE_UNREACHABLE: Meaning(69, True, "PostgreSQL could not be reached, or the connection broke."),
     Outcome.BUG: Meaning(70, False, "gitmart itself failed; the traceback is in the log."),
@@ -77,11 +83,14 @@ MEANINGS = {
     Outcome.LOCKED: Meaning(75, True, "Another run of the same repository holds its lock."),
     Outcome.SECRET_INVALID: Meaning(76, True, "What a Secret holds cannot be used: its keys do not belong together, or a value is none of its kind; the message names it."),
     Outcome.AUTHENTICATION_FAILED: Meaning(77, True, "The git host or PostgreSQL refused the credentials."),
-    Outcome.WAREHOUSE_NOT_MIGRATED: Meaning(78, True, "The warehouse lacks the tables of this version: run `gitmart migrate`."),
-    Outcome.SECRET_MISSING: Meaning(79, True, "A Secret, or the key of it that the run needs, is not there or is empty; the message names it."),
+    Outcome.WAREHOUSE_NOT_MIGRATED: Meaning(78, True, "The warehouse lacks the tables of this version, or the schema that dbt shall write: run `gitmart migrate`."),
+    Outcome.SECRET_MISSING: Meaning(79, True, "A Secret or a ConfigMap, or the key of it that the run needs, is not there or is empty; the message names it."),
     Outcome.CANCELLED: Meaning(80, True, "The run was asked to stop (SIGTERM or SIGINT) and did."),
     Outcome.DATA_FAILED: Meaning(81, False, "dbt ran; a model or a test of severity error failed."),
     Outcome.PROJECT_ERROR: Meaning(82, False, "The dbt project does not parse or compile."),
     Outcome.NOTHING_SELECTED: Meaning(83, False, "The selection matches no node of the dbt project."),
     Outcome.ADDRESS_NOT_ALLOWED: Meaning(84, True, "The git host's address is private and in no network that the administrator allows; the message names it."),
+    Outcome.LIMIT_EXCEEDED: Meaning(85, False, "The repository is larger than a limit allows, or its host sends without end; the message names the limit."),
+    Outcome.HOST_KEY_UNKNOWN: Meaning(86, True, "The git host shows an ssh key that known_hosts does not hold, or another one than it holds."),
+    Outcome.SOURCES_STALE: Meaning(87, False, "A source is older than its error limit, and freshness.blocksBuild lets nothing be built then."),
 }  # fmt: skip

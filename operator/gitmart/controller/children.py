@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,12 @@ _IMAGE_WORDS = frozenset(
 _CONFIG_WORDS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})  # how a container ends that the runtime cannot start
 _EVENT_REASONS = {"FailedMount": VOLUME_MISSING, "FailedAttachVolume": VOLUME_MISSING, "FailedCreate": POD_REFUSED}
+# How the scheduler speaks of a claim that is not there, or for which there is no volume yet.
+_CLAIM = re.compile(
+    r'persistentvolumeclaim "[^"]*" (not found|is being deleted|bound to non-existent)'
+    r"|unbound immediate persistentvolumeclaims",
+    re.IGNORECASE,
+)
 _MESSAGE_LIMIT = 512  # characters of what the kubelet or an event says
 
 
@@ -57,6 +64,8 @@ class Child:
         if newest.waiting in _CONFIG_WORDS:
             said = newest.waiting_message or newest.waiting
             return _cannot(CONTAINER_CONFIG_ERROR, f"the container cannot be made: {said}")
+        if newest.unschedulable and _CLAIM.search(newest.unschedulable):
+            return _cannot(VOLUME_MISSING, f"a volume is missing: {newest.unschedulable}")
         if newest.unschedulable:
             return _cannot(UNSCHEDULABLE, f"no node takes the pod: {newest.unschedulable}")
         return _by_events(self.warnings, {"FailedMount", "FailedAttachVolume"})
@@ -78,6 +87,8 @@ class Child:
             never_started=self.trouble() or _cannot(POD_REFUSED, "no pod was ever made"),
             job=self.job.name,
             generation=self.job.generation,
+            url=self.job.url,
+            full_refresh=self.job.full_refresh,
         )
 
     def run(self) -> Run:
@@ -98,6 +109,8 @@ class Child:
             pod_gone=f"{self.job.reason}: {self.job.message}" if pod is None and not complete else None,
             job=self.job.name,
             generation=self.job.generation,
+            url=self.job.url,
+            full_refresh=self.job.full_refresh,
         )
 
     def _never_started(self, pod: PodSeen | None) -> Verdict | None:

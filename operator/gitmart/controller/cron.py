@@ -14,7 +14,7 @@ from gitmart.controller.due import stamp
 from gitmart.resources.dbtschedule import DbtSchedule
 from gitmart.resources.schedule import next_time
 
-SLOT_PREFIX = "cron-"
+SLOT_PREFIX, FULL_REFRESH_PREFIX = "cron-", "full-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +23,34 @@ class Fire:
 
     at: datetime
     replaces: bool
+    full_refresh: bool = False
 
     @property
     def slot(self) -> str:
         """Name of the slot; the same whoever asks and however often."""
-        return f"{SLOT_PREFIX}{stamp(self.at)}"
+        return f"{FULL_REFRESH_PREFIX if self.full_refresh else SLOT_PREFIX}{stamp(self.at)}"
 
 
-def fire(schedule: DbtSchedule, last: datetime | None, *, running: bool, now: datetime) -> Fire | None:
+def fire(
+    schedule: DbtSchedule, last: datetime | None, *, running: bool, now: datetime, full_refresh: bool = False
+) -> Fire | None:
     """
-    Return the run that is due, None when none is.
+    Return the run that is due by the schedule, or by that of full refreshes; None when none is.
 
     `last` is the schedule's time that was started last, None before the first; `running` is about runs of the
-    schedule alone. Of several times that were missed only the latest counts. While a run that Forbid protects goes
+    same schedule alone. Of several times that were missed only the latest counts. While a run that Forbid protects goes
     on the time stays due, and is started late once it ends, unless startingDeadlineSeconds are over by then.
     """
     spec = schedule.spec
+    if (wanted := spec.full_refresh_schedule if full_refresh else spec.schedule) is None:
+        return None
     since = last or schedule.metadata.creation_timestamp or now
     if spec.starting_deadline_seconds is not None:
         since = max(since, now - timedelta(seconds=spec.starting_deadline_seconds))
-    at = latest_time(spec.schedule, spec.time_zone, since, now)
+    at = latest_time(wanted, spec.time_zone, since, now)
     if at is None or (running and spec.concurrency_policy == "Forbid"):
         return None
-    return Fire(at, replaces=running and spec.concurrency_policy == "Replace")
+    return Fire(at, running and spec.concurrency_policy == "Replace", full_refresh)
 
 
 def latest_time(schedule: str, time_zone: str, since: datetime, now: datetime) -> datetime | None:

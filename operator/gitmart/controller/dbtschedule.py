@@ -14,7 +14,21 @@ from gitmart.controller import conditions
 from gitmart.controller.conditions import Situation, State, Verdict
 from gitmart.controller.runs import Run, verdict_of
 from gitmart.resources.base import Condition
-from gitmart.resources.dbtschedule import HISTORY_LIMIT, DbtSchedule, DbtScheduleStatus, LastRun, PastRun
+from gitmart.resources.dbtschedule import (
+    FAILURES_LIMIT,
+    HISTORY_LIMIT,
+    SLOWEST_LIMIT,
+    SOURCES_LIMIT,
+    DbtSchedule,
+    DbtScheduleStatus,
+    LastRun,
+    NodeFailure,
+    NodeTime,
+    PastRun,
+    SourceAge,
+)
+
+Target = tuple[str, str, str]
 
 CONFLICT = "TargetConflict"
 LAST_RUN_SUCCEEDED = "LastRunSucceeded"
@@ -53,7 +67,11 @@ def troubled(schedule: DbtSchedule, verdict: Verdict, now: datetime) -> DbtSched
 def conflicting(schedule: DbtSchedule, working: DbtSchedule, now: datetime) -> DbtScheduleStatus:
     """Return the status of a schedule whose target another one, `working`, has already."""
     name = f"{working.metadata.namespace}/{working.metadata.name}"
-    message = f"{name} is older and writes the same target of the same warehouse: delete one of the two"
+    schema = working.spec.target.schema_name
+    message = (
+        f"{name} is older and writes schema {schema} of the same warehouse: delete one of the two, or give one another "
+        "spec.target.schema"
+    )
     return _updated(schedule, Verdict(Situation.STALLED, CONFLICT, message), now)
 
 
@@ -73,6 +91,7 @@ def ended(schedule: DbtSchedule, run: Run) -> DbtScheduleStatus:
         update={
             "last_schedule_time": run.started_at,
             "next_schedule_time": None,
+            "next_full_refresh_time": None,
             "last_successful_time": run.finished_at if good else schedule.status.last_successful_time,
             "last_run": _last_run(run, verdict),
             "history": _history(schedule.status.history, run, verdict),
@@ -81,17 +100,17 @@ def ended(schedule: DbtSchedule, run: Run) -> DbtScheduleStatus:
     )
 
 
-def working_of(schedules: Iterable[DbtSchedule]) -> dict[tuple[str, str], DbtSchedule]:
-    """Return, by namespace and warehouse, the schedule that works: of several with one target the oldest."""
-    working: dict[tuple[str, str], DbtSchedule] = {}
+def working_of(schedules: Iterable[DbtSchedule]) -> dict[Target, DbtSchedule]:
+    """Return, by target, the schedule that works: of several with one target the oldest."""
+    working: dict[Target, DbtSchedule] = {}
     for schedule in sorted(schedules, key=_age):
         working.setdefault(target_of(schedule), schedule)
     return working
 
 
-def target_of(schedule: DbtSchedule) -> tuple[str, str]:
-    """Return what two schedules must not share."""
-    return schedule.metadata.namespace, schedule.spec.warehouse_ref.name
+def target_of(schedule: DbtSchedule) -> Target:
+    """Return what two schedules must not share: namespace, warehouse, schema."""
+    return schedule.metadata.namespace, schedule.spec.warehouse_ref.name, schedule.spec.target.schema_name
 
 
 def _age(schedule: DbtSchedule) -> tuple[float, str, str]:
@@ -102,7 +121,9 @@ def _age(schedule: DbtSchedule) -> tuple[float, str, str]:
 
 def _history(known: list[PastRun], run: Run, verdict: Verdict) -> list[PastRun]:
     """Return the history with a run in it, by the time of its end: what it names no more is older than all it names."""
-    entry = PastRun(job=run.job, finished_at=run.finished_at, outcome=verdict.reason)
+    entry = PastRun(
+        job=run.job, finished_at=run.finished_at, outcome=verdict.reason, full_refresh=run.full_refresh or None
+    )
     return sorted([entry, *known], key=lambda past: (past.finished_at, past.job or ""), reverse=True)[:HISTORY_LIMIT]
 
 
@@ -112,12 +133,16 @@ def _last_run(run: Run, verdict: Verdict) -> LastRun:
         started_at=run.started_at,
         finished_at=run.finished_at,
         outcome=verdict.reason,
+        full_refresh=run.full_refresh or None,
         message=verdict.message,
         duration=run.duration,
         succeeded=_count(run, "success", "pass"),
         warned=_count(run, "warn"),
         failed=_count(run, "fail", "error"),
         skipped=_count(run, "skipped"),
+        slowest=_slowest(run),
+        failures=_failures(run),
+        sources=_sources(run),
         invocation_id=run.text("invocationId"),
         dbt_version=run.text("dbtVersion"),
     )
@@ -131,10 +156,52 @@ def _count(run: Run, *statuses: str) -> int | None:
     return sum(value for status in statuses if isinstance(value := counts.get(status, 0), int))
 
 
+def _rows(run: Run, name: str) -> list[Mapping[str, object]]:
+    """Return the objects of a list among the result's facts that have a name: who wrote it may be anybody."""
+    told = (run.result or {}).get(name)
+    rows = told if isinstance(told, list) else []
+    return [row for row in rows if isinstance(row, Mapping) and isinstance(row.get("name"), str)]
+
+
+def _short(value: object, limit: int = 256) -> str:
+    return str(value or "")[:limit]
+
+
+def _slowest(run: Run) -> list[NodeTime]:
+    return [
+        NodeTime(name=_short(row["name"]), milliseconds=round(seconds * 1000))
+        for row in _rows(run, "slowest")[:SLOWEST_LIMIT]
+        if isinstance(seconds := row.get("seconds"), (int, float)) and 0 <= seconds < 10**9
+    ]
+
+
+def _failures(run: Run) -> list[NodeFailure]:
+    return [
+        NodeFailure(
+            name=_short(row["name"]), status=_short(row.get("status")), message=_short(row.get("message"), 512) or None
+        )
+        for row in _rows(run, "failures")[:FAILURES_LIMIT]
+    ]
+
+
+def _sources(run: Run) -> list[SourceAge]:
+    return [
+        SourceAge(name=_short(row["name"]), status=_short(row.get("status")), loaded_at=_moment(row.get("maxLoadedAt")))
+        for row in _rows(run, "sources")[:SOURCES_LIMIT]
+    ]
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
+
+
 def _freshness(run: Run) -> tuple[State, Verdict] | None:
     """Return what the run says of its sources: dbt's `error` is stale, `warn` is still fresh enough."""
-    told = (run.result or {}).get("sources")
-    sources = [source for source in told if isinstance(source, Mapping)] if isinstance(told, list) else []
+    sources = _rows(run, "sources")
     if not sources:
         return None
     by_status: dict[str, list[str]] = {}

@@ -194,13 +194,16 @@ def _may_skip(repository: Repository, coming: Due, now: datetime) -> bool:
     return (
         coming.token is None
         and spec.secret_ref is None  # the operator reads no Secret: the pod looks
+        and spec.mailmap is None  # nor a ConfigMap, which may be another one now
         and spec.url.scheme == "https"
         and status.refs_digest is not None
+        and status.url == str(spec.url)  # else the rows have another address yet, whatever the host lists
         and status.consecutive_failures == 0
         and fine
         and last is not None
         and last.outcome == Outcome.SUCCEEDED
         and last.finished_at <= now < last.finished_at + spec.max_skip
+        and not statuses.metadata_is_due(repository, now)
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from gitmart.resources.labels import (
     DBTSCHEDULE_LABEL,
+    FULL_REFRESH,
     GENERATION,
     GIT_HOST,
     IMAGE,
@@ -24,6 +25,7 @@ from gitmart.resources.labels import (
     REPOSITORY_LABEL,
     REQUESTED_AT,
     SLOT,
+    URL,
     WORKER,
 )
 
@@ -58,6 +60,8 @@ class JobSeen:
     deleting: bool
     suspended: bool = False  # somebody else, such as Kueue, decides when it starts
     image: str | None = None  # None: not told
+    url: str | None = None  # that an extraction reads; None: not told
+    full_refresh: bool = False
 
     @property
     def active(self) -> bool:
@@ -94,7 +98,11 @@ class PodSeen:
 
 @dataclass(frozen=True, slots=True)
 class CronJobSeen:
-    """A CronJob. `generation` rises with every change of its spec, whoever makes it."""
+    """
+    A CronJob. `generation` rises with every change of its spec, whoever makes it.
+
+    `resource` is the DbtSchedule that its label names.
+    """
 
     name: str
     uid: str
@@ -102,6 +110,8 @@ class CronJobSeen:
     owner: str | None
     generation: int
     last_schedule_time: datetime | None
+    resource: str = ""
+    deleting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +149,8 @@ def job_seen(body: Json) -> JobSeen:
         message=ended.get("message", "") if ended else "",
         deleting=metadata.get("deletionTimestamp") is not None,
         suspended=bool(body.get("spec", {}).get("suspend")),
+        url=annotations.get(URL),
+        full_refresh=annotations.get(FULL_REFRESH) == "true",
         image=sys.intern(annotations[IMAGE]) if IMAGE in annotations else None,  # one text for a thousand Jobs
     )
 
@@ -181,6 +193,8 @@ def cron_job_seen(body: Json) -> CronJobSeen:
         owner=controller_of(metadata),
         generation=metadata.get("generation", 0),
         last_schedule_time=_time(status.get("lastScheduleTime")),
+        resource=(metadata.get("labels") or {}).get(DBTSCHEDULE_LABEL, ""),
+        deleting=metadata.get("deletionTimestamp") is not None,
     )
 
 

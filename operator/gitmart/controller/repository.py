@@ -6,10 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, get_args
 
-from gitmart.contract.outcomes import Outcome
+from pydantic import ValidationError
+
+from gitmart.contract.outcomes import RESULT_LOST, Outcome
 from gitmart.controller import conditions
+from gitmart.controller.address import Identity, url_after
 from gitmart.controller.conditions import Situation, Verdict
-from gitmart.controller.runs import RESULT_LOST, Run, verdict_of
+from gitmart.controller.runs import Run, verdict_of
+from gitmart.resources.host_metadata import HostMetadataStatus
 from gitmart.resources.repository import (
     HISTORY_LIMIT,
     Fetch,
@@ -90,10 +94,11 @@ def verdict_of_check(check: Run) -> Verdict | None:
     """
     Return what a look at the git host says; None when it says nothing of the host or the repository.
 
-    A look that took too long is no reason to wait for the next slot, as an extraction's timeout is.
+    A look that took too long is no reason to wait for the next slot, as an extraction's timeout is. The limits of a
+    look are its own: an extraction may well read what lists more refs than they allow.
     """
     verdict = verdict_of(check)
-    if verdict.reason in (Outcome.BUG, Outcome.CANCELLED, RESULT_LOST):
+    if verdict.reason in (Outcome.BUG, Outcome.CANCELLED, Outcome.LIMIT_EXCEEDED, RESULT_LOST):
         return None
     if verdict.reason == Outcome.TIMEOUT:
         return Verdict(Situation.RETRYING, Outcome.HOST_UNREACHABLE, f"the git host did not answer: {verdict.message}")
@@ -151,6 +156,7 @@ def ended(
         "next_extraction_time": None,
         "consecutive_failures": failures,
         "history": _history(status.history, run, verdict, kept),
+        "url": url_after(repository, run, good=good),
         # A clock that was set back must not leave a time to come behind.
         "last_check_time": min(status.last_check_time, run.finished_at) if status.last_check_time else None,
     }
@@ -162,10 +168,29 @@ def ended(
             "branches": run.number("branches"),
             "head": run.text("head"),
             "refs_digest": run.text("refsDigest"),
+            "metadata": _metadata(repository, run),
         }
         if run.number("newCommits") or run.number("removedCommits"):
             changes["last_change_time"] = run.finished_at
     return _updated(repository, verdict, run.finished_at, generation=run.generation, **changes)
+
+
+def _metadata(repository: Repository, run: Run) -> HostMetadataStatus | None:
+    """Return how the look at the host's API went; what was known if a good run does not tell, None if none is wanted."""
+    if repository.spec.metadata is None:
+        return None
+    try:
+        return HostMetadataStatus.model_validate((run.result or {}).get("metadata"))
+    except ValidationError:
+        return repository.status.metadata
+
+
+def metadata_is_due(repository: Repository, now: datetime) -> bool:
+    """Whether the host's API is to be asked again, which only an extraction does."""
+    if repository.spec.metadata is None:
+        return False
+    known = repository.status.metadata
+    return known is None or known.next_time is None or known.next_time <= now
 
 
 def _history(known: list[PastExtraction], run: Run, verdict: Verdict, kept: frozenset[str]) -> list[PastExtraction]:
@@ -178,9 +203,6 @@ def _history(known: list[PastExtraction], run: Run, verdict: Verdict, kept: froz
         gone = [each for each in history[1:] if each.job not in kept]
         history.remove((gone or history)[-1])
     return history
-
-
-Identity = tuple[str, str, str]  # namespace, name of the warehouse's Secret, key of the address
 
 
 def identity_of(repository: Repository) -> Identity:
@@ -221,6 +243,7 @@ def _last_extraction(repository: Repository, run: Run, verdict: Verdict) -> Last
         bytes_fetched=run.number("bytesFetched"),
         fetch=_FETCHES.get(run.text("fetch") or ""),
         fetch_reason=run.text("fetchReason"),
+        cache_problem=run.text("cacheProblem"),
         duration=run.duration,
     )
 

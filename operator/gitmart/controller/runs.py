@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gitmart.contract.outcomes import MEANINGS, Outcome
+from gitmart.contract.outcomes import MEANINGS, RESULT_LOST, Outcome
 from gitmart.controller.conditions import Situation, Verdict
 
 # Ends that the worker itself cannot tell of.
 OUT_OF_MEMORY = "OOMKilled"  # Kubernetes' own word
 EVICTED = "Evicted"  # likewise
-RESULT_LOST = "ResultLost"
 
 _SIGNAL_BASE = 128  # a process ended by signal N exits with 128 + N, as shells and container runtimes tell it
 
@@ -25,6 +24,7 @@ _SITUATIONS = {
     Outcome.TIMEOUT: Situation.NEXT_SLOT,
     Outcome.INVALID_INPUT: Situation.STALLED,
     Outcome.MOVED: Situation.STALLED,
+    Outcome.LIMIT_EXCEEDED: Situation.STALLED,
     Outcome.NOTHING_SELECTED: Situation.STALLED,
 }
 
@@ -49,6 +49,8 @@ class Run:
     pod_gone: str | None = None  # what its failed Job says, if no pod is there to say more
     job: str | None = None  # name of its Job, None when it was none
     generation: int | None = None  # of the resource it ran for, None when that is the present one
+    url: str | None = None  # that an extraction was made to read, None when that is not known
+    full_refresh: bool = False  # whether dbt was to rebuild its incremental models from nothing
 
     @property
     def duration(self) -> timedelta:

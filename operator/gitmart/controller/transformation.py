@@ -1,9 +1,12 @@
 """
 What to do next for a DbtSchedule.
 
-A CronJob of the same name keeps the schedule. Besides it Jobs are made for a request (run now) and after
-extractions that brought something new; and people make some with `kubectl create job --from=cronjob/NAME`. All of
-them carry the same label and are seen alike. As with extractions, a visit deletes, then makes, then writes the status.
+A CronJob of the same name keeps the schedule, and one of that name with -full at its end the schedule of full
+refreshes. Another DbtSchedule may have that name: a CronJob belongs to whose uid stands on it as its controller, and
+whoever else wants the name says so and leaves it alone. Besides the CronJobs Jobs are made for a request (run now) and
+after extractions that brought something new; and people make some with `kubectl create job --from=cronjob/NAME`. All
+of them carry the same label and are seen alike. As with extractions, a visit deletes, then makes, then writes the
+status.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from gitmart.controller.observed import CronJobSeen, JobSeen
 from gitmart.controller.retention import surplus
 from gitmart.controller.runs import Run, verdict_of
 from gitmart.resources.dbtschedule import HISTORY_LIMIT, DbtSchedule, DbtScheduleStatus
+from gitmart.resources.labels import full_refresh_cron_job_of
 from gitmart.resources.schedule import next_time
 
 FOREIGN_CRON_JOB = "ForeignCronJob"
@@ -31,10 +35,16 @@ _ACTIVE_TOLD = 16  # names of running Jobs in the status
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known besides the DbtSchedule. `news`: when each selected Repository last brought something new."""
+    """
+    What is known besides the DbtSchedule.
+
+    `cron_job` and `full_cron_job` have the names of its CronJobs, whoever they belong to. `news`: when each selected
+    Repository last brought something new.
+    """
 
     children: Sequence[Child] = ()
     cron_job: CronJobSeen | None = None
+    full_cron_job: CronJobSeen | None = None
     older: DbtSchedule | None = None
     news: Sequence[datetime] = ()
 
@@ -49,11 +59,18 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a visit shall do. `cron_job`: None leaves it alone, else whether the CronJob shall be suspended."""
+    """
+    What a visit shall do.
+
+    `cron_job` and `full_cron_job`: None leaves the CronJob alone, else whether it shall be suspended. `drop` is one
+    that is not wanted any more.
+    """
 
     status: DbtScheduleStatus
     revisit: datetime
     cron_job: bool | None = None
+    full_cron_job: bool | None = None
+    drop: CronJobSeen | None = None
     delete: tuple[JobSeen, ...] = ()
     start: Start | None = None
     idle: DbtScheduleStatus | None = None
@@ -81,23 +98,48 @@ def decide(schedule: DbtSchedule, seen: Seen, now: datetime, resync: timedelta) 
             schedule, runs = _with(schedule, statuses.ended(schedule, run)), (*runs, run)
         delete.append(child.job)
     schedule = _with(schedule, _general(schedule, seen, active, fresh, now))
-    if seen.cron_job is not None and seen.cron_job.owner != schedule.metadata.uid:
-        return Decision(foreign(schedule, now), far, delete=tuple(delete), runs=runs)
+    wants_full, full = schedule.spec.full_refresh_schedule is not None, seen.full_cron_job
+    usable = wants_full and (full is None or _is_ours(schedule, full))  # the name of the one for full refreshes
+    drop = full if full is not None and _is_ours(schedule, full) and not (wants_full or full.deleting) else None
+    rest = Decision(schedule.status, far, drop=drop, delete=tuple(delete), runs=runs)
+    if seen.cron_job is not None and not _is_ours(schedule, seen.cron_job):
+        return replace(rest, status=foreign(schedule, schedule.metadata.name, seen.cron_job, now))
     if seen.older is not None:
-        status = statuses.conflicting(schedule, seen.older, now)
         stop = True if seen.cron_job is not None else None
-        return Decision(status, far, stop, tuple(delete), runs=runs)
+        stop_full = True if usable and full is not None else None
+        status = statuses.conflicting(schedule, seen.older, now)
+        return replace(rest, status=status, cron_job=stop, full_cron_job=stop_full)
     if schedule.spec.suspend:
-        return Decision(statuses.suspended(schedule, now), far, True, tuple(delete), runs=runs)
-    message = f"the CronJob {schedule.metadata.name} keeps the schedule"
-    schedule = _with(schedule, statuses.accepted(schedule, message, now))
+        status = statuses.suspended(schedule, now)
+        return replace(rest, status=status, cron_job=True, full_cron_job=True if usable else None)
+    if full is not None and wants_full and not usable:
+        # The one schedule is kept all the same, and so is whatever starts runs besides it.
+        schedule = _with(schedule, foreign(schedule, full_refresh_cron_job_of(schedule.metadata.name), full, now))
+    else:
+        schedule = _with(schedule, statuses.accepted(schedule, _kept(schedule), now))
     # One that is being deleted still runs; so does one of an object of this name that is gone.
     busy = any(child.job.active for child in [*claimed, *seen.children])
     start, revisit = (None, None) if busy else _extra(schedule, seen, now)
-    soon = min(each for each in (revisit, schedule.status.next_schedule_time, far) if each is not None)
     idle = schedule.status
+    times = (revisit, idle.next_schedule_time, idle.next_full_refresh_time, far)
+    soon = min(each for each in times if each is not None)
     status = _starting(schedule, start) if start else idle
-    return Decision(status, max(soon, now), False, tuple(delete), start, idle, runs)
+    return replace(
+        rest, status=status, revisit=max(soon, now), cron_job=False, full_cron_job=False if usable else None,
+        start=start, idle=idle,
+    )  # fmt: skip
+
+
+def _kept(schedule: DbtSchedule) -> str:
+    """Return who keeps the schedules."""
+    name = schedule.metadata.name
+    if schedule.spec.full_refresh_schedule is None:
+        return f"the CronJob {name} keeps the schedule"
+    return f"the CronJobs {name} and {full_refresh_cron_job_of(name)} keep the schedules"
+
+
+def _is_ours(schedule: DbtSchedule, cron_job: CronJobSeen) -> bool:
+    return cron_job.owner == schedule.metadata.uid
 
 
 def _is_hopeless(schedule: DbtSchedule, child: Child, now: datetime) -> bool:
@@ -109,7 +151,8 @@ def _is_hopeless(schedule: DbtSchedule, child: Child, now: datetime) -> bool:
 def _ours(schedule: DbtSchedule, seen: Seen) -> list[Child]:
     """Return the Jobs made for this very object, by us, its CronJob or a person. An older object may have had others."""
     uid = schedule.metadata.uid
-    owners = {uid} | ({seen.cron_job.uid} if seen.cron_job is not None and seen.cron_job.owner == uid else set())
+    cron_jobs = (seen.cron_job, seen.full_cron_job)
+    owners = {uid} | {each.uid for each in cron_jobs if each is not None and _is_ours(schedule, each)}
     return [child for child in seen.children if child.job.owner in owners or child.job.claimed_by == uid]
 
 
@@ -163,8 +206,9 @@ def _general(
     """Return the status with what is so whatever is decided: what runs, when a run last began, when one comes."""
     spec, status = schedule.spec, schedule.status
     begun = [child.job.created_at for child in seen.children]
-    if seen.cron_job is not None and seen.cron_job.last_schedule_time is not None:
-        begun.append(seen.cron_job.last_schedule_time)
+    for cron_job in (seen.cron_job, seen.full_cron_job):
+        if cron_job is not None and _is_ours(schedule, cron_job) and cron_job.last_schedule_time is not None:
+            begun.append(cron_job.last_schedule_time)
     if status.last_schedule_time is not None:
         begun.append(status.last_schedule_time)
     stopped = spec.suspend or seen.older is not None
@@ -174,15 +218,31 @@ def _general(
             generation = schedule.metadata.generation
             known = conditions.put(known, statuses.LAST_RUN_SUCCEEDED, "False", trouble, generation, now)
     changes = {
-        "cron_job": seen.cron_job.name if seen.cron_job is not None else status.cron_job,
+        "cron_job": _named(schedule, seen.cron_job, status.cron_job),
+        "full_refresh_cron_job": None
+        if spec.full_refresh_schedule is None
+        else _named(schedule, seen.full_cron_job, status.full_refresh_cron_job),
         "active": sorted(child.job.name for child in active)[:_ACTIVE_TOLD],
         "last_schedule_time": max(_past(begun, now), default=None),
         "next_schedule_time": None if stopped else next_time(spec.schedule, spec.time_zone, now),
+        "next_full_refresh_time": None if stopped else _next_full_refresh(schedule, now),
         "conditions": known,
         "pending_since": _pending_since(schedule, seen, now),
         "last_handled_request": _handled(schedule, seen, fresh),
     }
     return status.model_copy(update=changes)
+
+
+def _named(schedule: DbtSchedule, cron_job: CronJobSeen | None, told: str | None) -> str | None:
+    """Return the name of a CronJob for the status: what was told while it is not seen, None if it is not ours."""
+    if cron_job is None:
+        return told
+    return cron_job.name if _is_ours(schedule, cron_job) else None
+
+
+def _next_full_refresh(schedule: DbtSchedule, now: datetime) -> datetime | None:
+    spec = schedule.spec
+    return None if spec.full_refresh_schedule is None else next_time(spec.full_refresh_schedule, spec.time_zone, now)
 
 
 def _past(times: Iterable[datetime], now: datetime) -> list[datetime]:
@@ -256,10 +316,15 @@ def _starting(schedule: DbtSchedule, start: Start) -> DbtScheduleStatus:
     return schedule.status.model_copy(update=changes)
 
 
-def foreign(schedule: DbtSchedule, now: datetime) -> DbtScheduleStatus:
-    """Return the status while a CronJob of the name is somebody else's."""
-    name = schedule.metadata.name
-    message = f"a CronJob named {name} is there already and is not ours: delete it, or choose another name"
+def foreign(schedule: DbtSchedule, name: str, holder: CronJobSeen, now: datetime) -> DbtScheduleStatus:
+    """Return the status while the CronJob of a name that is wanted, `holder`, is somebody else's."""
+    mine = schedule.metadata.name
+    wanted = "" if name == mine else ", which spec.fullRefreshSchedule needs,"
+    if holder.resource in ("", mine):  # of nobody we know, or of an object that had our name before
+        message = f"a CronJob named {name}{wanted} is there already and is not ours: delete it, or choose another name"
+    else:
+        cure = f"choose another name for one of the two, or remove spec.fullRefreshSchedule of {min(mine, holder.resource)}"
+        message = f"the CronJob {name}{wanted} is that of DbtSchedule {holder.resource}: {cure}"
     return statuses.troubled(schedule, Verdict(Situation.RETRYING, FOREIGN_CRON_JOB, message), now)
 
 

@@ -15,7 +15,8 @@ def ensure_repository(connection: Connection, url: RepositoryUrl) -> int:
         if row is not None:
             if row[1] != str(url):
                 connection.execute(
-                    "update public.repositories set url = %s, updated_at = now() where id = %s", [str(url), row[0]]
+                    "update public.repositories set url = %s, updated_at = now() where id = %s and url_key = %s",
+                    [str(url), row[0], url.key],
                 )
             return int(str(row[0]))
         connection.execute(
@@ -26,21 +27,22 @@ def ensure_repository(connection: Connection, url: RepositoryUrl) -> int:
     raise AssertionError("a row that was inserted cannot be found")
 
 
-def begin(connection: Connection, repository_id: int) -> tuple[str, str | None]:
+def begin(connection: Connection, repository_id: int, url_key: str) -> tuple[str, str | None]:
     """
     Set the state to in_progress and return the state and message before.
 
     Whoever calls this holds the repository's lock, so an in_progress found there is stale: its run died.
+    Raise ExtractError (Locked) if the row went, or got another address, before the lock was held.
     """
     row = connection.execute(
         """update public.repositories as r set state = 'in_progress', updated_at = now()
-           from (select id, state, state_message from public.repositories where id = %s) as before
+           from (select id, state, state_message from public.repositories where id = %s and url_key = %s) as before
            where r.id = before.id returning before.state, before.state_message""",
-        [repository_id],
+        [repository_id, url_key],
     ).fetchone()
     if row is None:
         raise ExtractError(
-            f"repository {repository_id} was purged from the warehouse just now: start again", Outcome.LOCKED
+            f"repository {repository_id} was purged or got another address just now: start again", Outcome.LOCKED
         )
     if row[0] == "in_progress":
         return "failed", "the run before ended without a word"

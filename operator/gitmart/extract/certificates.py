@@ -10,8 +10,12 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gitmart.extract.errors import ExtractError, InputError
+
+if TYPE_CHECKING:
+    import ssl
 
 CA_VARIABLE = "GITMART_GIT_CA"
 
@@ -50,6 +54,17 @@ def write_bundle(file: Path, certificates: str) -> None:
     system = _system_bundle()
     trusted = system.read_text(encoding="utf-8", errors="replace") if system is not None else ""
     file.write_text(f"{trusted}\n{certificates}", encoding="utf-8")
+
+
+def trusting(certificates: str) -> ssl.SSLContext:
+    """Return what a client of our own trusts: the same as git does."""
+    import ssl
+
+    system = _system_bundle()
+    context = ssl.create_default_context(cafile=str(system) if system is not None else None)
+    if certificates:
+        context.load_verify_locations(cadata=certificates)
+    return context
 
 
 def _system_bundle() -> Path | None:

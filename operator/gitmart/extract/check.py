@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitmart.extract.hermetic import hermetic_environment
 from gitmart.extract.host import ask, default_branch
-from gitmart.extract.refs import digest_of, is_selected
+from gitmart.extract.refs import digest_of
 from gitmart.extract.settings import Remote
+from gitmart.extract.shape import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class State:
     default_branch: bytes | None
 
 
-def check(remote: Remote, folder: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> State:
+def check(remote: Remote, folder: Path, shape: Shape) -> State:
     """Ask the host; raise ExtractError as an extraction would."""
     environment = hermetic_environment(remote, folder)
     answer = ask(remote, environment, folder)
     branch = default_branch(answer)
-    selected = ((name, oid) for name, oid in answer.refs.items() if is_selected(name, include, exclude))
-    return State(digest_of(selected, branch or answer.head, include, exclude), branch)
+    selected = ((name, oid) for name, oid in answer.refs.items() if shape.selects(name))
+    return State(digest_of(selected, branch or answer.head, shape), branch)

@@ -19,15 +19,17 @@ from pathlib import Path
 
 from gitmart.contract.logs import configure_logging
 from gitmart.contract.outcomes import Outcome
+from gitmart.contract.redaction import Scrubber, scrub_logging
 from gitmart.contract.result import Result
 from gitmart.contract.signals import Stopped, stopping
 from gitmart.extract.check import State, check
 from gitmart.extract.confine import cap, confine
 from gitmart.extract.errors import ExtractError
 from gitmart.extract.git import forget_git_variables
-from gitmart.extract.options import add_remote_options, remote_of, timeout_option
-from gitmart.extract.refs import BRANCHES
+from gitmart.extract.options import add_options, remote_of, shape_of, timeout_option
+from gitmart.extract.proxy import proxy_secrets
 from gitmart.extract.settings import Remote
+from gitmart.extract.shape import BRANCHES
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.epilog = "The result is one line of JSON on standard output; the exit code is the outcome's."
-    add_remote_options(parser)
+    add_options(parser)
     parser.add_argument(
         "--timeout",
         type=timeout_option,
@@ -51,20 +53,27 @@ def run(arguments: argparse.Namespace) -> int:
     forget_git_variables()
     started = datetime.now(UTC)
     facts: dict[str, object] = {}
-    outcome, message = _attempt(arguments, facts)
+    scrubber = Scrubber(proxy_secrets())
+    scrub_logging(scrubber)
+    outcome, message = _attempt(arguments, facts, scrubber)
+    message = scrubber.clean(message)
+    if "head" in facts:
+        facts["head"] = scrubber.clean_fact(facts["head"])
     print(Result("check", outcome, message, started, datetime.now(UTC), facts).to_json())
     return outcome.exit_code
 
 
-def _attempt(arguments: argparse.Namespace, facts: dict[str, object]) -> tuple[Outcome, str]:
+def _attempt(arguments: argparse.Namespace, facts: dict[str, object], scrubber: Scrubber) -> tuple[Outcome, str]:
     """Ask the host; return the outcome and a sentence, never raise."""
     try:
         with stopping(arguments.timeout), _folder() as folder:
             remote = remote_of(arguments)
+            for secret in remote.secrets:
+                scrubber.learn(secret)
             cap()
             if remote.url.scheme != "file":  # in local mode people read their own, which may borrow from anywhere
                 confine(folder, _readable(remote))
-            state = check(remote, folder, arguments.include_branch, arguments.exclude_branch)
+            state = check(remote, folder, shape_of(arguments))
     except (ExtractError, Stopped) as error:
         return error.outcome, str(error)
     except Exception as error:  # the last resort, which says so

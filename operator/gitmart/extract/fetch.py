@@ -19,13 +19,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitmart.contract.outcomes import Outcome
-from gitmart.extract.errors import DamagedError, ExtractError
+from gitmart.extract.errors import ExtractError
 from gitmart.extract.history import History
-from gitmart.extract.host import Answer, ask, default_branch
+from gitmart.extract.host import Answer, ListingError, ask, default_branch
 from gitmart.extract.known import Known
 from gitmart.extract.partial import Partial
-from gitmart.extract.refs import TAGS, Ref, Refs, digest_of, is_selected, peel
+from gitmart.extract.refs import TAGS, Ref, Refs, digest_of, peel
 from gitmart.extract.settings import Settings
+from gitmart.extract.shape import Shape
 
 DAY = 86_400  # seconds
 # Old tips of refs that changed may differ much in age. A branch that slept longer costs another question; going
@@ -35,7 +36,16 @@ BRANCH_DEPTH = 10  # commits of a branch that nobody knows: most have fewer of t
 DEEPER = (8, 64, 512)  # commits by which the boundary moves back each time
 
 # A clone would end the same way, and ask a host that refused once more.
-FINAL = frozenset({Outcome.AUTHENTICATION_FAILED, Outcome.MOVED, Outcome.DISK_FULL})
+FINAL = frozenset(
+    {
+        Outcome.AUTHENTICATION_FAILED,
+        Outcome.HOST_KEY_UNKNOWN,
+        Outcome.MOVED,
+        Outcome.DISK_FULL,
+        Outcome.LIMIT_EXCEEDED,
+        Outcome.TIMEOUT,
+    }
+)
 
 
 class NeedsCloneError(Exception):
@@ -48,23 +58,38 @@ def fetch_new(settings: Settings, environment: Mapping[str, str], known: Known) 
 
     Raise NeedsCloneError when that cannot be had or proved, ExtractError when the host refuses.
     """
-    if not known.is_of(settings.include, settings.exclude):
+    shape = settings.shape
+    if known.rows != shape.rows:
+        raise NeedsCloneError("what is kept of a commit changed with the options or the version of gitmart")
+    if not known.is_of(shape):
         raise NeedsCloneError(
-            "the branches to read or the version of gitmart changed since the last run, or a ref's name is no UTF-8"
+            "what shapes the data, such as the branches to read, changed since the last run, or a ref's name is no UTF-8"
         )
     try:
-        answer = ask(settings.remote, environment, settings.work_dir)
-    except DamagedError as error:
+        answer = ask(settings.remote, environment, settings.work_dir, settings.limits)
+    except ListingError as error:
         raise NeedsCloneError(str(error)) from None
-    chosen = {name: oid for name, oid in answer.refs.items() if is_selected(name, settings.include, settings.exclude)}
+    chosen = {name: oid for name, oid in answer.refs.items() if shape.selects(name)}
     object_format = "sha256" if any(len(oid) == 64 for oid in chosen.values()) else "sha1"
-    partial = Partial(settings.remote, environment, settings.work_dir / "new.git", object_format)
+    partial = Partial(settings.remote, environment, settings.work_dir / "new.git", object_format, settings.limits)
     try:
         return _history(settings, answer, Fetch(partial, known, answer, chosen))
     except ExtractError as error:
         if error.outcome in FINAL:
             raise
         raise NeedsCloneError(str(error)) from error
+
+
+def is_known(shape: Shape, answer: Answer, known: Known) -> bool:
+    """Whether the host has what it had at the last run, so that there is nothing to fetch."""
+    return (
+        known.rows == shape.rows
+        and known.is_of(shape)
+        and known.default_branch == default_branch(answer)
+        and known.head == (answer.head or None)
+        and {name: ref.object_hash for name, ref in known.refs.items()}
+        == {name: oid for name, oid in answer.refs.items() if shape.selects(name)}
+    )
 
 
 def _history(settings: Settings, answer: Answer, fetch: Fetch) -> History:
@@ -75,7 +100,7 @@ def _history(settings: Settings, answer: Answer, fetch: Fetch) -> History:
     head_on_disk = head is not None and partial.has(head)
     if head and not head_on_disk and not known.commits([head]):
         raise NeedsCloneError("HEAD is at a commit that no selected branch or tag had at the last run")
-    digest = digest_of(fetch.chosen.items(), branch or answer.head, settings.include, settings.exclude)
+    digest = digest_of(fetch.chosen.items(), branch or answer.head, settings.shape)
     tips = [commit for oid in fetch.asked if (commit := leads_to[oid])]
     return History(partial.git, Refs(refs, head, branch, digest), tips, head if head_on_disk else None, partial)
 

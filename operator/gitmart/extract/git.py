@@ -1,8 +1,8 @@
 """
 Running git on untrusted input: nothing of the machine's configuration, no hook, no shell, no prompt.
 
-GitPython handles the repository (making it, cloning with progress); statistics come from git's own
-plumbing in `source.py`, because GitPython takes ten times as long for them.
+GitPython understands what git says of its progress; statistics come from git's own plumbing in `source.py`,
+because GitPython takes ten times as long for them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gitmart.extract.errors import DamagedError, GitError
-from gitmart.extract.refusal import refusal
 from gitmart.extract.settings import Settings
+from gitmart.extract.talk import Talk
+
+LONGEST_PROGRESS = 200  # characters
 
 
 class Git:
@@ -53,7 +55,7 @@ class Git:
 def fetched_bytes(folder: Path) -> int:
     """Return the bytes of packs and loose objects of the bare repositories in the folder: what was fetched."""
     files = (file for file in folder.glob("*.git/objects/*/*") if file.suffix in {"", ".pack"})  # no index of ours
-    return sum(file.stat().st_size for file in files)
+    return sum(file.stat().st_size for file in files if not file.is_symlink())  # those of a cache came before
 
 
 def git_version(environment: Mapping[str, str]) -> str:
@@ -69,6 +71,22 @@ def clone(settings: Settings, environment: Mapping[str, str], advance: Callable[
     `advance(done, total)` hears of the progress in objects. Raise GitError, or DamagedError when the
     source is shallow, since every commit at its edge would seem to add the whole tree.
     """
+    folder = settings.work_dir / "repository.git"
+    words = ["git", "clone", "--bare", "--progress", "--verbose", "--", str(settings.url), str(folder)]
+    Talk(
+        settings.remote, f"cloning {settings.url}", words, environment, settings.work_dir, settings.limits,
+        hear=_progress(advance),
+    ).run()  # fmt: skip
+    if (folder / "shallow").exists():
+        raise DamagedError(
+            f"{settings.url} is a shallow clone: its history is cut off, so line counts would be wrong; "
+            "fetch the rest there with `git fetch --unshallow`"
+        )
+    return Git(folder, environment)
+
+
+def _progress(advance: Callable[[float, float], None]) -> Callable[[str], None]:
+    """Return what makes progress of the lines that git says."""
     import git as gitpython  # 0.2 s of imports that a wrong option need not wait for
 
     class Progress(gitpython.RemoteProgress):
@@ -89,30 +107,18 @@ def clone(settings: Settings, environment: Mapping[str, str], advance: Callable[
             elif stage == self.RESOLVING and max_count:
                 advance(self.objects * (1 + share) / 2, self.objects)
 
-    class Clone(gitpython.Repo):
-        def __init__(self, path: str, odbt: type) -> None:
-            super().__init__(path, odbt, expand_vars=False)  # a folder's name may well hold a $
-
-    folder = settings.work_dir / "repository.git"
     progress = Progress()
-    runner = gitpython.Git(settings.work_dir)
-    # GitPython adds the environment to its own process's; ours was emptied of GIT_* at the start.
-    runner.update_environment(**environment)
-    try:
-        Clone._clone(  # noqa: SLF001 # clone_from() cannot be given a working folder
-            runner, str(settings.url), str(folder), gitpython.GitCmdObjectDB, progress=progress, bare=True
-        ).close()
-    except gitpython.GitCommandError as error:
-        status = error.status if isinstance(error.status, int) else 1
-        # GitPython keeps what is no progress in the progress object, and not in the error.
-        printed = "\n".join([*progress.other_lines, *progress.error_lines, str(error.stderr)])
-        raise refusal(settings.remote, f"cloning {settings.url}", printed, status) from None
-    if (folder / "shallow").exists():
-        raise DamagedError(
-            f"{settings.url} is a shallow clone: its history is cut off, so line counts would be wrong; "
-            "fetch the rest there with `git fetch --unshallow`"
-        )
-    return Git(folder, environment)
+    understand = progress.new_message_handler()
+
+    def hear(line: str) -> None:
+        if len(line) > LONGEST_PROGRESS or line.startswith("remote:"):  # a host may claim any numbers
+            return
+        understand(line)
+        # It keeps what it does not understand, and a host may talk without end.
+        progress.other_lines.clear()
+        progress.error_lines.clear()
+
+    return hear
 
 
 def forget_git_variables() -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from gitmart.contract.repository_url import RepositoryUrl
-from gitmart.extract.address import Address, curl_resolve, literal, refuse_private, resolve
+from gitmart.extract.address import Address, curl_resolve, literal, port_of, refuse_private, resolve
 from gitmart.extract.certificates import write_bundle
 from gitmart.extract.proxy import proxy_for
 from gitmart.extract.settings import Remote
+from gitmart.extract.ssh import ssh_environment
 
 # A clone takes the branch of the name of init.defaultBranch for that of a HEAD it knows nothing of. This name no
 # repository has, so that a HEAD which leads nowhere stays one.
@@ -26,13 +25,40 @@ CONFIGURATION = """\
 	auto = false
 [http]
 	followRedirects = false
+	saveCookies = false
+	emptyAuth = false
+	delegation = none
+	maxRetries = 0
+	lowSpeedLimit = 1
+	lowSpeedTime = {silence}
 [init]
 	defaultBranch = gitmart/nowhere
 [advice]
 	detachedHead = false
 [protocol]
 	version = 2
+	allow = never
+[protocol "https"]
+	allow = always
+[protocol "ssh"]
+	allow = always
+[submodule]
+	recurse = false
+[fetch]
+	recurseSubmodules = false
+	writeCommitGraph = false
+[transfer]
+	bundleURI = false
+	credentialsInUrl = die
+[promisor]
+	acceptFromServer = none
+[credential]
+	helper =
 """
+SILENCE = 300  # seconds without a byte; an honest host says something every five while it counts
+# A host may name other addresses, and git (2.39 for one) asks some of them unasked. They all lead here, where nobody
+# listens; the way to the repository's own address stands in a section of its own.
+NOWHERE = "http://0.0.0.0:1"
 
 
 def hermetic_environment(remote: Remote, folder: Path) -> dict[str, str]:
@@ -49,9 +75,9 @@ def hermetic_environment(remote: Remote, folder: Path) -> dict[str, str]:
     if remote.certificates:
         write_bundle(home / "ca.pem", remote.certificates)
     _write(home / "config", _configuration(remote, addresses, home))
-    _write(home / "ssh_config", _ssh_configuration(remote.url, addresses))
+    ssh = ssh_environment(remote, addresses, home, silence=SILENCE) if remote.url.scheme == "ssh" else {}
     is_file = remote.url.scheme == "file"
-    passed = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
+    passed = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
     return {
         **{name: os.environ[name] for name in passed if name in os.environ},
         "HOME": str(home),
@@ -63,8 +89,7 @@ def hermetic_environment(remote: Remote, folder: Path) -> dict[str, str]:
         "GIT_ALLOW_PROTOCOL": "https:ssh:file" if is_file else "https:ssh",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "/bin/false",
-        "SSH_ASKPASS": "/bin/false",
-        "GIT_SSH_COMMAND": f"ssh -F {shlex.quote(str(home / 'ssh_config'))}",
+        **ssh,
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         # git would flush after every commit it prints into a pipe: fifteen times the reads.
@@ -98,13 +123,15 @@ def _write(file: Path, text: str) -> None:
 
 
 def _configuration(remote: Remote, addresses: Sequence[Address], home: Path) -> str:
-    text = CONFIGURATION
+    text = CONFIGURATION.format(silence=SILENCE)
     # SSL_CERT_FILE is known to OpenSSL alone, and git may be built with another library.
     bundle = str(home / "ca.pem") if remote.certificates else os.environ.get("SSL_CERT_FILE")
     if bundle:
         text += f"[http]\n\tsslCAInfo = {_quoted(bundle)}\n"
     if remote.url.scheme == "https":
-        text += f"[http]\n\tproxy = {_quoted(proxy_for(remote.url))}\n"  # empty: whatever the environment says
+        text += f"[http]\n\tproxy = {NOWHERE}\n"
+        origin = _quoted(f"https://{remote.url.host}:{port_of(remote.url)}/")
+        text += f"[http {origin}]\n\tproxy = {_quoted(proxy_for(remote.url))}\n"  # empty: directly
         if addresses:
             text += f"[http]\n\tcurloptResolve = {curl_resolve(remote.url, addresses)}\n"
         if remote.credentials is not None and remote.credentials.authorization:
@@ -112,18 +139,10 @@ def _configuration(remote: Remote, addresses: Sequence[Address], home: Path) -> 
             text += f"[http {_quoted(str(remote.url))}]\n\textraHeader = {header}\n"
     if remote.url.scheme == "file":
         # The person who wrote file:///path wants this very folder read, whoever owns it.
-        text += '[safe]\n\tdirectory = "*"\n'
+        text += '[safe]\n\tdirectory = "*"\n[protocol "file"]\n\tallow = always\n'
     return text
 
 
 def _quoted(value: str) -> str:
     """Return the text as a value (or the name of a part) of git-config(1), which escapes as JSON does."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def _ssh_configuration(url: RepositoryUrl, addresses: Sequence[Address]) -> str:
-    """Return options of ssh_config(5): never ask, know the host by its name, connect to the address we looked at."""
-    lines = ["BatchMode yes", "StrictHostKeyChecking yes", "ConnectTimeout 20", "ProxyCommand none", "ForwardAgent no"]
-    if url.scheme == "ssh" and addresses:
-        lines += [f"HostName {addresses[0]}", f"HostKeyAlias {url.host}"]
-    return "".join(f"{line}\n" for line in lines)

@@ -35,7 +35,7 @@ def whole_history(
     git = clone(settings, environment, advance)
 
     def host_has_head() -> bool:
-        return bool(ask(settings.remote, environment, settings.work_dir).head)
+        return bool(ask(settings.remote, environment, settings.work_dir, settings.limits).head)
 
-    refs = read_refs(git, settings.include, settings.exclude, host_has_head)
+    refs = read_refs(git, settings.shape, host_has_head)
     return History(git, refs, refs.tips, refs.head)

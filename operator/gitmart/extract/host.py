@@ -6,24 +6,25 @@ Only what counts is kept: a host may list ten times as many refs of pull request
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from gitmart.extract.errors import DamagedError
-from gitmart.extract.listing import finish, piped
-from gitmart.extract.refs import BRANCHES, TAGS
-from gitmart.extract.refusal import refusal
-from gitmart.extract.settings import Remote
+from gitmart.extract.errors import GitError, LimitError
+from gitmart.extract.listing import piped
+from gitmart.extract.refs import TAGS, is_ref_name
+from gitmart.extract.settings import Limits, Remote
+from gitmart.extract.shape import BRANCHES
+from gitmart.extract.talk import Talk
 
 MOST_BYTES = 64 << 20  # of what git prints: about 900,000 refs
 LONGEST_LINE = 1 << 16  # bytes; git's own limit of a ref's name is shorter
+
+
+class ListingError(LimitError):
+    """The host lists more refs than gitmart reads, most of which may be of no interest."""
 
 
 @dataclass(slots=True)
@@ -35,18 +36,23 @@ class Answer:
     head: bytes = b""  # object; b"" in an empty repository or when HEAD points nowhere
     target: bytes = b""  # full name of the ref HEAD points to, if the host says so
 
+    _latest: bytes = b""  # name
+
     def take(self, line: bytes) -> None:
         """Take a line of `git ls-remote --symref`."""
-        value, _, name = line.rstrip(b"\n").partition(b"\t")
-        if value.startswith(b"ref: "):
+        value, tab, name = line.rstrip(b"\n").partition(b"\t")
+        if not tab:  # the name in the line before has a line feed in it, and so is none
+            self.refs.pop(self._latest, None)
+        elif value.startswith(b"ref: "):
             self.target = value.removeprefix(b"ref: ") if name == b"HEAD" else self.target
         elif name == b"HEAD":
             self.head = value
         elif name.startswith((BRANCHES, TAGS)):
             if name.endswith(b"^{}"):  # what a tag leads to, which git adds
                 self.peeled[name.removesuffix(b"^{}")] = value
-            else:
+            elif is_ref_name(name):  # a host can say anything; a clone leaves such a name out
                 self.refs[name] = value
+                self._latest = name
 
 
 def default_branch(answer: Answer) -> bytes | None:
@@ -65,32 +71,17 @@ def default_branch(answer: Answer) -> bytes | None:
     return next((name for name in [BRANCHES + b"master", *branches] if answer.refs.get(name) == answer.head), None)
 
 
-def ask(remote: Remote, environment: Mapping[str, str], folder: Path) -> Answer:
-    """
-    Ask the host; `folder` takes what git says meanwhile.
-
-    Raise ExtractError as a clone would, DamagedError when the host lists more than gitmart reads.
-    """
-    with tempfile.TemporaryFile(dir=folder) as printed:
-        process = subprocess.Popen(
-            ["git", "ls-remote", "--symref", "--", str(remote.url)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=printed.fileno(),
-            env=environment, cwd=folder, start_new_session=True,
-        )  # fmt: skip
-        try:
-            answer = _read(remote, piped(process.stdout))
-        except BaseException:
-            kill_session(process)
-            raise
-        finally:
-            finish(process)
-        if process.returncode != 0:
-            printed.seek(0)
-            said = printed.read(1 << 20).decode(errors="replace")
-            if "out of memory" in said.lower():
-                raise _too_much(remote)
-            raise refusal(remote, f"asking {remote.url}", said, process.returncode)
-        return answer
+def ask(remote: Remote, environment: Mapping[str, str], folder: Path, limits: Limits | None = None) -> Answer:
+    """Ask the host; raise ExtractError as a clone would, ListingError when it lists more than gitmart reads."""
+    words = ["git", "ls-remote", "--symref", "--", str(remote.url)]
+    talk = Talk(remote, f"asking {remote.url}", words, environment, folder, limits or Limits())
+    try:
+        with talk.start(stdout=subprocess.PIPE) as output:
+            return _read(remote, piped(output))
+    except GitError as error:
+        if "out of memory" in str(error).lower():  # a check gives git no more than it needs
+            raise _too_much(remote) from None
+        raise
 
 
 def _read(remote: Remote, output: IO[bytes]) -> Answer:
@@ -104,14 +95,8 @@ def _read(remote: Remote, output: IO[bytes]) -> Answer:
     return answer
 
 
-def _too_much(remote: Remote) -> DamagedError:
-    return DamagedError(
+def _too_much(remote: Remote) -> ListingError:
+    return ListingError(
         f"{remote.url} lists more than {MOST_BYTES >> 20} MiB of refs, or names of more than "
         f"{LONGEST_LINE >> 10} KiB: gitmart reads no more than that"
     )
-
-
-def kill_session(process: subprocess.Popen[bytes]) -> None:
-    """End git and the helpers it started; they make up a session of their own."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from itertools import count
 
 Identity = tuple[bytes, bytes]  # name, e-mail
@@ -16,10 +17,14 @@ class Identities:
     merge, joining by value, does not mind; memory stays bounded.
     """
 
-    def __init__(self, limit: int = 200_000) -> None:
+    def __init__(
+        self, stored: Callable[[Identity], Identity] = lambda identity: identity, limit: int = 200_000
+    ) -> None:
+        """`stored` tells what is stored in place of an identity."""
         self._numbers: dict[Identity, int] = {}
         self._next = count(1)
         self._lock = threading.Lock()
+        self._stored = stored
         self._limit = limit
 
     def number(self, identity: Identity, met: list[tuple[int, Identity]]) -> int:
@@ -32,5 +37,5 @@ class Identities:
             if len(self._numbers) >= self._limit:
                 self._numbers.clear()
             number = self._numbers[identity] = next(self._next)
-        met.append((number, identity))
+        met.append((number, self._stored(identity)))
         return number

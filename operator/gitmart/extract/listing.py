@@ -71,6 +71,10 @@ class Listing:
             self._taken += length
         return os.pread(self._file.fileno(), length, start)
 
+    def rewind(self) -> None:
+        """Let the ids be taken once more, all of them. The list must be closed, and nobody be taking from it."""
+        self._taken = 0
+
     def __len__(self) -> int:
         """Return how many ids are in it so far."""
         return self._written // self._width if self._width else 0

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from operator import add
 
 from psycopg import sql
 
+from gitmart.extract.forgotten import Forgotten
 from gitmart.extract.git import Git
 from gitmart.extract.identities import Identities, Identity
 from gitmart.extract.listing import Listing
 from gitmart.extract.objects import Objects
-from gitmart.extract.quarantine import Quarantined, examine, needs_object
-from gitmart.extract.records import Commit, FileChange, LargeCommit, clean, is_utf8
+from gitmart.extract.quarantine import Quarantined, examine, needs_object, without_forgotten
+from gitmart.extract.records import Commit, Counts, LargeCommit, clean, counts_of, is_utf8
 from gitmart.extract.staging import Staging
+from gitmart.extract.trailers import person_of, trailers_of
 from gitmart.warehouse.locks import Connection
 
 CHUNK_COMMITS = 1_000
@@ -35,6 +38,9 @@ COLUMNS = {
         "lines_added": "int8",
         "lines_deleted": "int8",
         "files_changed": "int4",
+        "first_parent_lines_added": "int8",
+        "first_parent_lines_deleted": "int8",
+        "first_parent_files_changed": "int4",
         "message": "bytea",
     },
     "parents": {"commit_id": "int8", "position": "int4", "parent_hash": "bytea"},
@@ -46,8 +52,19 @@ COLUMNS = {
         "deleted": "int8",
         "path": "bytea",
         "old_path": "bytea",
+        "class": "bytea",
+    },
+    "trailers": {
+        "commit_id": "int8",
+        "position": "int4",
+        "key": "bytea",
+        "kind": "text",
+        "value": "bytea",
+        "identity": "int8",
     },
     "identities": {"number": "int8", "name": "bytea", "email": "bytea"},
+    "classes": {"path": "bytea", "class": "bytea"},
+    "patch_ids": {"commit_hash": "bytea", "patch_id": "bytea"},
     "quarantine": {"commit_hash": "bytea", "field": "text", "raw": "bytea", "reason": "text"},
     "refs": {"name": "bytea", "kind": "text", "object_hash": "bytea", "commit_hash": "bytea"},
 }
@@ -79,7 +96,18 @@ def copy_lines(connection: Connection, staging: Staging, kind: str, ids: Listing
 class Loader:
     """One worker's way into the staging tables: its own connection, its own look at commits in doubt."""
 
-    def __init__(self, connection: Connection, staging: Staging, identities: Identities, git: Git) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        staging: Staging,
+        identities: Identities,
+        git: Git,
+        class_of: Callable[[bytes], bytes],
+        forgotten: Forgotten,
+    ) -> None:
+        """Take what all workers share; `class_of` is that of `classes.Classes`."""
+        self._forgotten = forgotten
+        self._class_of = class_of
         self._connection = connection
         self._staging = staging
         self._identities = identities
@@ -114,19 +142,21 @@ class Loader:
                 chunk[index] = self._examined(commit, kept)
         met: list[tuple[int, Identity]] = []
         ids = self._reserve_ids(len(chunk))
-        number = self._identities.number
+        number, class_of = self._identities.number, self._class_of
+        messages = [self._forgotten.message(commit.message) for commit in chunk]
         self._copy(
             {
                 "commits": [
-                    _commit_row(i, c, number(c.author, met), number(c.committer, met), _sums(c.files))
-                    for i, c in zip(ids, chunk, strict=True)
+                    _commit_row(i, c, number(c.author, met), number(c.committer, met), counts_of(c.files), message)
+                    for i, c, message in zip(ids, chunk, messages, strict=True)
                 ],
                 "parents": [(i, n, p) for i, c in zip(ids, chunk, strict=True) for n, p in enumerate(c.parents, 1)],
                 "files": [
-                    (i, n, status, added, deleted, path, old_path)
+                    (i, n, status, added, deleted, path, old_path, class_of(path))
                     for i, c in zip(ids, chunk, strict=True)
                     for n, (status, added, deleted, path, old_path) in enumerate(c.files, 1)
                 ],
+                "trailers": [row for i, c in zip(ids, chunk, strict=True) for row in self._trailers(i, c, met)],
                 "identities": [(n, name, email) for n, (name, email) in met],
                 "quarantine": kept,
             }
@@ -136,30 +166,42 @@ class Loader:
         kept: list[Quarantined] = []
         head = self._examined(commit.head, kept)
         (row_id,) = self._reserve_ids(1)
-        added = deleted = count = 0
+        sums = Counts()
         while files := list(islice(commit.files, CHUNK_FILES)):
             is_text = all(is_utf8(file.path) and is_utf8(file.old_path or b"") for file in files)
             piece = self._examined(head._replace(files=files, is_utf8=is_text), kept)
-            self._copy({"files": [(row_id, count + n, *file) for n, file in enumerate(piece.files, 1)]})
-            more_added, more_deleted, more = _sums(piece.files)
-            added, deleted, count = added + more_added, deleted + more_deleted, count + more
+            self._copy({
+                "files": [
+                    (row_id, sums.files + n, *file, self._class_of(file.path)) for n, file in enumerate(piece.files, 1)
+                ]
+            })  # fmt: skip
+            sums = Counts(*map(add, sums, counts_of(piece.files)))
         met: list[tuple[int, Identity]] = []
         author, committer = (self._identities.number(who, met) for who in (head.author, head.committer))
+        message = self._forgotten.message(head.message)
         self._copy(
             {
-                "commits": [_commit_row(row_id, head, author, committer, (added, deleted, count))],
+                "commits": [_commit_row(row_id, head, author, committer, sums, message)],
                 "parents": [(row_id, n, parent) for n, parent in enumerate(head.parents, 1)],
+                "trailers": list(self._trailers(row_id, head, met)),
                 "identities": [(n, name, email) for n, (name, email) in met],
                 "quarantine": kept,
             }
         )
 
+    def _trailers(self, row_id: int, commit: Commit, met: list[tuple[int, Identity]]) -> Iterator[Row]:
+        for position, trailer in enumerate(trailers_of(commit.message), 1):
+            person = person_of(trailer)
+            number = None if person is None else self._identities.number(person, met)
+            yield row_id, position, trailer.key, trailer.kind, self._forgotten.message(trailer.value), number
+
     def _examined(self, commit: Commit, kept: list[Quarantined]) -> Commit:
         """Return the commit as it can be stored; what cannot is appended to `kept`."""
         original = self._objects.read(commit.hash) if needs_object(commit) else b""
         examined, found = examine(commit, original)
-        kept += found
-        return examined if examined.is_utf8 else as_utf8(examined)
+        tidy = examined if examined.is_utf8 else as_utf8(examined)
+        kept += without_forgotten(found, tidy, self._forgotten) if self._forgotten else found
+        return tidy
 
     def _copy(self, rows: dict[str, Sequence[Row]]) -> None:
         for kind, some in rows.items():
@@ -174,16 +216,7 @@ class Loader:
         return [int(str(row[0])) for row in rows]
 
 
-def _sums(files: Sequence[FileChange]) -> tuple[int, int, int]:
-    """Return lines added, lines deleted and the number of files; binary ones count no lines."""
-    added = deleted = 0
-    for change in files:
-        added += change.added or 0
-        deleted += change.deleted or 0
-    return added, deleted, len(files)
-
-
-def _commit_row(row_id: int, commit: Commit, author: int, committer: int, sums: tuple[int, int, int]) -> Row:
+def _commit_row(row_id: int, commit: Commit, author: int, committer: int, sums: Counts, message: bytes) -> Row:
     return (
         row_id,
         author,
@@ -195,7 +228,8 @@ def _commit_row(row_id: int, commit: Commit, author: int, committer: int, sums: 
         commit.committed.offset,
         len(commit.parents),
         *sums,
-        commit.message,
+        *(commit.first_parent or (None, None, None)),
+        message,
     )
 
 

@@ -1,26 +1,24 @@
 """
 From staging into the raw tables, in one transaction that readers see whole or not at all.
 
-Two short transactions of their own come before: contributors (shared by all repositories, so they must
-not stay locked for long) and nothing else. Every statement works on sets and on natural keys.
+Contributors come before, in short transactions of their own: they are shared by all repositories, so they must not
+stay locked for long. Every statement works on sets and on natural keys.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from gitmart.extract.changes import Execute
+from gitmart.extract.identify import Mailmaps, leaving, settle_run
 from gitmart.extract.refs import Refs
+from gitmart.extract.settle import ByRun
 from gitmart.extract.staging import Staging
 from gitmart.warehouse.locks import Connection
-
-DEADLOCK_TRIES = 10
 
 
 class MergeError(RuntimeError):
@@ -36,6 +34,10 @@ class RunFacts:
     seconds: dict[str, float]
     git_version: str
     gitmart_version: str
+    rows_digest: str  # see `Shape.rows`
+    class_rules_digest: str  # see `default_classes.rules_digest`
+    classes_digest: str  # of these and the attributes
+    attributes: bytes  # see `Attributes.pack`
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +54,6 @@ class Totals:
     quarantined: int
 
 
-CONTRIBUTORS = """
-insert into public.contributors (name, email, username, profile_url, kind)
-select name, email, username, 'https://github.com/' || username,
-    case when name like '%%[bot]' or username like '%%[bot]' then 'bot' else 'human' end
-from (
-    -- GitHub's noreply addresses tell the account: ID+USERNAME@… since 2017, USERNAME@… before.
-    select distinct name, email,
-        substring(email from '^(?:[0-9]+[+])?([A-Za-z0-9-]{{1,39}}(?:\\[bot\\])?)@users[.]noreply[.]github[.]com$') as username
-    from {identities}
-) as met
-where not exists (
-    select from public.contributors as known
-    where known.identity_hash = public.gitmart_digest(met.name || chr(10) || met.email)
-)
--- Sorted: two extractions that bring the same people take their locks in the same order.
-order by name, email
-on conflict (identity_hash) do nothing
-"""
-
-RESOLVE = """
-update {identities} as met set contributor_id = known.id
-from public.contributors as known
-where known.identity_hash = public.gitmart_digest(met.name || chr(10) || met.email)
-"""
-
 REMOVE = """
 with gone as (
     delete from public.commits as c
@@ -86,6 +63,8 @@ with gone as (
     delete from public.commit_parents as p using gone where p.commit_id = gone.id
 ), gone_files as (
     delete from public.commit_files as f using gone where f.commit_id = gone.id
+), gone_trailers as (
+    delete from public.commit_trailers as t using gone where t.commit_id = gone.id
 ), gone_quarantine as (
     delete from public.quarantine as q using gone
     where q.repository_id = %(repository)s and q.commit_hash = gone.commit_hash
@@ -96,6 +75,20 @@ select %(repository)s, commit_hash, %(run)s, contributor_id, commit_date, commit
 from gone
 """
 
+# What is read anew comes back in the same transaction.
+CLEAR = """
+with cleared as (
+    delete from public.commits where repository_id = %(repository)s returning id, commit_hash
+), cleared_parents as (
+    delete from public.commit_parents as p using cleared where p.commit_id = cleared.id
+), cleared_files as (
+    delete from public.commit_files as f using cleared where f.commit_id = cleared.id
+), cleared_trailers as (
+    delete from public.commit_trailers as t using cleared where t.commit_id = cleared.id
+)
+delete from public.quarantine where repository_id = %(repository)s and commit_hash is not null
+"""
+
 # A commit that stays, but came into the default branch or left it.
 MOVE = """
 update public.commits as c
@@ -103,21 +96,36 @@ set in_default_branch = not c.in_default_branch, changed_run = %(run)s
 where c.id in (select commit_id from {moved})
 """
 
+# A path that is of another class now. What is summed up by class changes with it, so its commits change too.
+RECLASS = """
+with changed as (
+    update public.commit_files as f set class = s.class::"char", changed_run = %(run)s
+    from public.commits as c, {classes} as s
+    where c.repository_id = %(repository)s and f.commit_id = c.id
+        and f.path = s.path and f.class <> s.class::"char"
+    returning f.commit_id
+)
+update public.commits as c set changed_run = %(run)s where c.id in (select commit_id from changed)
+"""
+
 COMMITS = """
 insert into public.commits (
     id, repository_id, contributor_id, committer_id, commit_hash, commit_date, committed_at, commit_message,
     lines_added, lines_deleted, changed_run, files_changed, parent_count,
-    commit_date_offset_minutes, committed_at_offset_minutes, in_default_branch
+    commit_date_offset_minutes, committed_at_offset_minutes, in_default_branch,
+    first_parent_lines_added, first_parent_lines_deleted, first_parent_files_changed, patch_id
 )
 select
     s.id, %(repository)s, author.contributor_id, committer.contributor_id, s.commit_hash,
     to_timestamp(s.authored), to_timestamp(s.committed), s.message,
     s.lines_added, s.lines_deleted, %(run)s, s.files_changed, s.parent_count,
-    s.author_offset, s.committer_offset, side.commit_hash is null
+    s.author_offset, s.committer_offset, side.commit_hash is null,
+    s.first_parent_lines_added, s.first_parent_lines_deleted, s.first_parent_files_changed, patch.patch_id
 from {commits} as s
 join {identities} as author on author.number = s.author
 join {identities} as committer on committer.number = s.committer
 left join {side} as side on side.commit_hash = s.commit_hash
+left join {patch_ids} as patch on patch.commit_hash = s.commit_hash
 """
 
 PARENTS = """
@@ -127,8 +135,17 @@ select commit_id, position, %(repository)s, %(run)s, parent_hash from {parents}
 
 FILES = """
 insert into public.commit_files
-    (commit_id, position, status, repository_id, changed_run, added, deleted, path, old_path)
-select commit_id, position, status::"char", %(repository)s, %(run)s, added, deleted, path, old_path from {files}
+    (commit_id, position, status, repository_id, changed_run, added, deleted, path, old_path, class)
+select
+    commit_id, position, status::"char", %(repository)s, %(run)s, added, deleted, path, old_path, class::"char"
+from {files}
+"""
+
+TRAILERS = """
+insert into public.commit_trailers (commit_id, position, repository_id, changed_run, key, kind, value, contributor_id)
+select t.commit_id, t.position, %(repository)s, %(run)s, t.key, t.kind, t.value, who.contributor_id
+from {trailers} as t
+left join {identities} as who on who.number = t.identity
 """
 
 # Refs are read anew by every run, commits only once.
@@ -187,6 +204,10 @@ where (rc.commit_count, rc.first_commit_date, rc.last_commit_date)
     is distinct from (excluded.commit_count, excluded.first_commit_date, excluded.last_commit_date)
 """
 
+FILLING = (
+    PARENTS, FILES, TRAILERS, QUARANTINE_GONE, QUARANTINE, REFS_GONE, REFS, LEADERBOARD_GONE, LEADERBOARD,
+)  # fmt: skip
+
 TOTALS = """
 select
     (select count(*) from public.commits where repository_id = %(repository)s),
@@ -200,34 +221,20 @@ BOOKS = """
 insert into public.extraction_runs (
     repository_id, run_number, started_at, finished_at, default_branch, head, refs_digest,
     commits, contributors, branches, tags, new_commits, removed_commits, quarantined,
-    bytes_fetched, seconds, git_version, gitmart_version
+    bytes_fetched, seconds, git_version, gitmart_version, rows_digest, class_rules_digest, classes_digest
 ) values (
     %(repository)s, %(run)s, to_timestamp(%(started)s), clock_timestamp(), %(default_branch)s, %(head)s, %(digest)s,
     %(commits)s, %(contributors)s, %(branches)s, %(tags)s, %(new)s, %(removed)s, %(quarantined)s,
-    %(bytes)s, %(seconds)s, %(git)s, %(gitmart)s
+    %(bytes)s, %(seconds)s, %(git)s, %(gitmart)s, %(rows)s, %(class_rules)s, %(classes)s
 )
 """
 
 DONE = """
 update public.repositories
-set state = 'completed', state_message = null, default_branch = %(default_branch)s,
+set state = 'completed', state_message = null, default_branch = %(default_branch)s, attributes = %(attributes)s,
     last_processed_at = clock_timestamp(), updated_at = clock_timestamp()
 where id = %(repository)s
 """
-
-
-def insert_contributors(connection: Connection, staging: Staging) -> None:
-    """Add the people whom nobody knew, and write everybody's id beside the run's identities."""
-    for attempt in range(1, DEADLOCK_TRIES + 1):
-        try:
-            with connection.transaction():
-                connection.execute(_on(CONTRIBUTORS, staging))
-            break
-        except psycopg.errors.DeadlockDetected:
-            if attempt == DEADLOCK_TRIES:
-                raise
-            time.sleep(0.05 * attempt)
-    connection.execute(_on(RESOLVE, staging))
 
 
 def merge(
@@ -239,6 +246,9 @@ def merge(
     refs: Refs,
     expected: int,
     facts: RunFacts,
+    anew: bool,
+    mailmaps: Mailmaps,
+    besides: Callable[[int], None] | None = None,
     committing: Callable[[], None],
 ) -> Totals:
     """
@@ -246,8 +256,9 @@ def merge(
 
     The caller holds the repository's lock on this very connection, so that nobody merges who has lost
     it. `compare` finds which of the warehouse's commits are gone or changed sides (see `changes.py`); None
-    when the warehouse has none. `expected` is the number of new commits; any other ends in MergeError and
-    a rollback.
+    when the warehouse has none. `expected` is the number of commits in staging; any other ends in MergeError
+    and a rollback. With `anew` staging has all commits, and they take the place of the warehouse's.
+    `besides` does what else shall commit with the run, whose number it is told.
     """
     with connection.transaction():
         connection.execute("set local work_mem = '64MB'")
@@ -257,17 +268,27 @@ def merge(
         def execute(statement: str, more: Mapping[str, object] = {}) -> int:
             return connection.execute(_on(statement, staging), {**given, **more}).rowcount
 
-        removed = 0
+        removed = replaced = 0
+        left: set[int] = set()
         if compare is not None:
             compare(execute)
+            left = leaving(connection, staging, repository_id, anew=anew)
             removed = execute(REMOVE)
-            execute(MOVE)
+            if anew:
+                replaced = _count_commits(connection, given)
+                execute(CLEAR)
+            else:
+                execute(MOVE)
+                execute(RECLASS)
         if (inserted := execute(COMMITS)) != expected:
-            raise MergeError(f"{expected} new commits were expected, {inserted} were merged")
-        for statement in (PARENTS, FILES, QUARANTINE_GONE, QUARANTINE, REFS_GONE, REFS, LEADERBOARD_GONE, LEADERBOARD):
+            raise MergeError(f"{expected} commits were expected, {inserted} were merged")
+        for statement in FILLING:
             execute(statement)
-        totals = Totals(run, inserted, removed, *_totals(connection, given))
+        totals = Totals(run, inserted - replaced, removed, *_totals(connection, given))
         _keep_books(connection, given, refs, totals, facts)
+        settle_run(connection, staging, ByRun(repository_id, run), mailmaps, left)
+        if besides is not None:
+            besides(run)
         committing()
     return totals
 
@@ -281,6 +302,13 @@ def _next_run(connection: Connection, repository_id: int) -> int:
         "select coalesce(max(run_number), 0) + 1 from public.extraction_runs where repository_id = %s", [repository_id]
     ).fetchone()
     return int(str(row[0])) if row else 1
+
+
+def _count_commits(connection: Connection, given: dict[str, object]) -> int:
+    row = connection.execute(
+        "select count(*) from public.commits where repository_id = %(repository)s", given
+    ).fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def _totals(connection: Connection, given: dict[str, object]) -> tuple[int, ...]:
@@ -309,9 +337,12 @@ def _keep_books(connection: Connection, given: dict[str, object], refs: Refs, to
             "seconds": Jsonb(facts.seconds),
             "git": facts.git_version,
             "gitmart": facts.gitmart_version,
+            "rows": facts.rows_digest,
+            "class_rules": facts.class_rules_digest,
+            "classes": facts.classes_digest,
         },
     )
-    connection.execute(DONE, given | {"default_branch": branch})
+    connection.execute(DONE, given | {"default_branch": branch, "attributes": facts.attributes})
 
 
 def first_quarantined(connection: Connection, repository_id: int, limit: int = 5) -> list[str]:

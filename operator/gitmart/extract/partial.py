@@ -9,18 +9,17 @@ at a time. Nothing here may be believed to be complete before its `boundary` was
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from gitmart.extract.errors import GitError
 from gitmart.extract.git import Git
-from gitmart.extract.host import kill_session
 from gitmart.extract.listing import Listing, finish, piped
 from gitmart.extract.records import nul_ended
-from gitmart.extract.refusal import refusal
-from gitmart.extract.settings import Remote
+from gitmart.extract.settings import Limits, Remote
+from gitmart.extract.source import FIRST_PARENT
+from gitmart.extract.talk import Talk
 
 READ_SIZE = 1 << 16  # bytes
 NO_FILE = b"000000"  # a mode: the side of a diff on which the file is not there
@@ -30,13 +29,24 @@ SUBMODULE = b"160000"  # a mode: the object is a commit of another repository
 class Partial:
     """The repository. `git` reads it and cannot talk to anybody."""
 
-    def __init__(self, remote: Remote, environment: Mapping[str, str], folder: Path, object_format: str) -> None:
+    def __init__(
+        self, remote: Remote, environment: Mapping[str, str], folder: Path, object_format: str, limits: Limits
+    ) -> None:
         self._remote = remote
         self._environment = dict(environment)
+        self._object_format = object_format
+        self._folder = folder.parent  # whatever is fetched into it counts
+        self._limits = limits
         folder.mkdir()
         # Both say the same, the first to every git, the second to git 2.44 and newer.
         self.git = Git(folder, {**environment, "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"})
         self.git.run("init", "--quiet", "--bare", f"--object-format={object_format}")
+
+    def beside(self, name: str) -> Partial:
+        """Return another one with the same remote, empty, in a folder of that name beside this one."""
+        return Partial(
+            self._remote, self._environment, self.git.folder.with_name(name), self._object_format, self._limits
+        )
 
     def fetch(self, ids: Collection[bytes], *options: str, objects: str = "blob:none") -> None:
         """
@@ -66,23 +76,13 @@ class Partial:
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *options,
             "--stdin", "origin",
         )  # fmt: skip
-        with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as printed:
+        talk = Talk(
+            self._remote, f"fetching from {url}", words, self._environment, self._folder, self._limits, self.git.folder
+        )  # fmt: skip
+        with tempfile.TemporaryFile() as asked:
             asked.writelines(line + b"\n" for line in lines)
             asked.seek(0)
-            process = subprocess.Popen(
-                words, stdin=asked.fileno(), stdout=subprocess.DEVNULL, stderr=printed.fileno(),
-                env=self._environment, cwd=self.git.folder, start_new_session=True,
-            )  # fmt: skip
-            try:
-                process.wait()
-            except BaseException:
-                kill_session(process)  # git's helpers too, which may wait for the network
-                process.wait()
-                raise
-            if process.returncode != 0:
-                printed.seek(0)
-                said = printed.read(1 << 20).decode(errors="replace")
-                raise refusal(self._remote, f"fetching from {url}", said, process.returncode)
+            talk.run(stdin=asked.fileno())
 
     def boundary(self) -> list[bytes]:
         """Return the commits that are on disk without their parents. git shows them as if they had none."""
@@ -94,23 +94,28 @@ class Partial:
         asked = commit_hash + b"\n"
         return self.git.run("cat-file", "--batch-check", stdin=asked).split()[1:2] == [b"commit"]
 
-    def missing_blobs(self, commits: Listing) -> list[bytes]:
+    def missing_blobs(self, commits: Listing, *, first_parent: bool = False) -> list[bytes]:
         """
         Return the blobs, each once, that counting the lines of these commits reads and that are not on disk.
 
-        The list of commits must be closed. Raise GitError when a commit or a tree is missing.
+        `first_parent`: of merges too, against their first parent. Patches need no other blobs. The list of commits
+        must be closed. Raise GitError when a commit or a tree is missing.
         """
-        wanted = set(self._changed_blobs(commits))
-        answers = self.git.run("cat-file", "--batch-check", stdin=b"".join(name + b"\n" for name in wanted))
+        return self.missing(set(self._changed_blobs(commits, [FIRST_PARENT] if first_parent else [])))
+
+    def missing(self, ids: Collection[bytes]) -> list[bytes]:
+        """Return those of the objects that are not on disk."""
+        answers = self.git.run("cat-file", "--batch-check", stdin=b"".join(name + b"\n" for name in ids))
         return [line.removesuffix(b" missing") for line in answers.splitlines() if line.endswith(b" missing")]
 
-    def _changed_blobs(self, commits: Listing) -> Iterator[bytes]:
+    def _changed_blobs(self, commits: Listing, options: list[str]) -> Iterator[bytes]:
         """Yield both sides of every changed file. Renames are looked for among these, so none other is read."""
         with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as printed:
             asked.writelines(commits.chunks())
             asked.seek(0)
             process = self.git.start(
                 "diff-tree", "--stdin", "-r", "--root", "-z", "--raw", "--no-abbrev", "--no-commit-id", "--no-renames",
+                *options,
                 stdin=asked.fileno(), stderr=printed.fileno(),
             )  # fmt: skip
             try:

@@ -17,12 +17,15 @@ log = logging.getLogger(__name__)
 LINE_EVERY = 10.0  # seconds
 PHASES = {
     "fetch": "Fetching what is new",
+    "check": "Checking the cache",
     "clone": "Cloning",
     "list": "Listing commits",
     "contents": "Fetching contents",
     "diff": "Counting and loading lines",
+    "patches": "Computing patch ids",
     "merge": "Merging",
     "commit": "Committing",
+    "store": "Filling the cache",
 }
 
 

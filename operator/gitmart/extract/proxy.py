@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
 
 from gitmart.contract.repository_url import RepositoryUrl
 
@@ -25,6 +26,12 @@ def proxy_for(url: RepositoryUrl, environment: Mapping[str, str] = os.environ) -
     proxy = next((environment[name] for name in _PROXIES if environment.get(name)), "")
     exceptions = next((environment[name] for name in _EXCEPTIONS if environment.get(name)), "")
     return "" if any(_covers(entry, url.host) for entry in exceptions.replace(",", " ").split()) else proxy
+
+
+def proxy_secrets(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the passwords that stand in the addresses of proxies, as they stand there and as they are meant."""
+    found = [urlsplit(proxy).password for name in _PROXIES if (proxy := environment.get(name)) and "://" in proxy]
+    return tuple(spelled for password in found if password for spelled in (password, unquote(password)))
 
 
 def _covers(entry: str, host: str) -> bool:

@@ -15,16 +15,20 @@ from psycopg import sql
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.repository_url import url_key
 from gitmart.extract.errors import ExtractError, InputError
+from gitmart.extract.identify import members_of
+from gitmart.extract.settle import lock_identities, settle
 from gitmart.extract.staging import drop_dead
 from gitmart.warehouse.locks import Connection, repository_lock, try_lock
 
 MOST_LISTED = 20  # repositories in a message
 
 # Children of commits have no index by repository, so they are found by their commits.
-_OF_COMMITS = ("commit_parents", "commit_files")
+_OF_COMMITS = ("commit_parents", "commit_files", "commit_trailers")
 # The last one is what the others refer to.
 _OF_REPOSITORY = (
-    "commits", "removed_commits", "refs", "quarantine", "repository_contributors", "extraction_runs",
+    "commits", "removed_commits", "refs", "quarantine", "repository_contributors", "repository_topics",
+    "repository_languages", "repository_snapshots", "host_answers", "repository_metadata", "mailmap_entries",
+    "identity_merges", "repository_urls", "extraction_runs",
 )  # fmt: skip
 _MATCHING = "select id, url from public.repositories where url_key = %s or name = %s or id = %s order by url"
 _ANY = "select id, url from public.repositories order by url limit %s"
@@ -73,21 +77,29 @@ def purge(connection: Connection, repository: Known) -> dict[str, int]:
     if not try_lock(connection, repository_lock(repository.id)):
         raise ExtractError(f"a run of {repository.url} is under way: try again when it has ended", Outcome.LOCKED)
     drop_dead(connection, repository.id)
-    given = {"repository": repository.id}
-    counts = {}
     with connection.transaction():
-        for table in _OF_COMMITS:
-            statement = sql.SQL(
-                "delete from public.{} as child using public.commits as c"
-                " where c.repository_id = %(repository)s and child.commit_id = c.id"
-            )
-            counts[table] = connection.execute(statement.format(sql.Identifier(table)), given).rowcount
-        for table in _OF_REPOSITORY:
-            statement = sql.SQL("delete from public.{} where repository_id = %(repository)s")
-            counts[table] = connection.execute(statement.format(sql.Identifier(table)), given).rowcount
-        counts["repositories"] = connection.execute(
-            "delete from public.repositories where id = %(repository)s", given
-        ).rowcount
+        return delete_rows(connection, repository.id)
+
+
+def delete_rows(connection: Connection, repository_id: int) -> dict[str, int]:
+    """Delete every row of a repository, within the caller's transaction and lock; return the number by table."""
+    given = {"repository": repository_id}
+    counts = {}
+    lock_identities(connection)
+    people = members_of(connection, repository_id)
+    for table in _OF_COMMITS:
+        statement = sql.SQL(
+            "delete from public.{} as child using public.commits as c"
+            " where c.repository_id = %(repository)s and child.commit_id = c.id"
+        )
+        counts[table] = connection.execute(statement.format(sql.Identifier(table)), given).rowcount
+    for table in _OF_REPOSITORY:
+        statement = sql.SQL("delete from public.{} where repository_id = %(repository)s")
+        counts[table] = connection.execute(statement.format(sql.Identifier(table)), given).rowcount
+    settle(connection, people)  # what its mailmap said, and who wrote here alone, ties nobody any more
+    counts["repositories"] = connection.execute(
+        "delete from public.repositories where id = %(repository)s", given
+    ).rowcount
     return counts
 
 

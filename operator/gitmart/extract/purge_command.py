@@ -8,16 +8,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
-
 from gitmart.contract.logs import configure_logging
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.result import Result, write_result
 from gitmart.contract.signals import Stopped, stopping
-from gitmart.extract.errors import ExtractError, InputError
+from gitmart.extract.errors import InputError
+from gitmart.extract.failure import told
 from gitmart.extract.purge import Known, find, purge
 from gitmart.warehouse.connections import connect, warehouse_url
-from gitmart.warehouse.errors import WarehouseError, classify
 from gitmart.warehouse.revision import check_revision
 
 log = logging.getLogger(__name__)
@@ -58,16 +56,8 @@ def _attempt(arguments: argparse.Namespace, facts: dict[str, object]) -> tuple[O
             if not arguments.yes:
                 _ask(repository)
             counts = purge(connection, repository)
-    except (ExtractError, WarehouseError, Stopped) as error:
-        return error.outcome, str(error)
-    except psycopg.Error as error:
-        if (known := classify(error)) is not None:
-            return known.outcome, str(known)
-        log.exception("gitmart failed")
-        return Outcome.BUG, f"{type(error).__name__}: {error}"
-    except Exception as error:  # the last resort, which says so
-        log.exception("gitmart failed")
-        return Outcome.BUG, f"{type(error).__name__}: {error}"
+    except (Stopped, Exception) as error:  # whatever it is, it is told
+        return told(error)
     facts |= {"url": repository.url, "repositoryId": repository.id, "rows": counts}
     for table, count in counts.items():
         print(f"{table:24} {count:12}")

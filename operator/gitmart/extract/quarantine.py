@@ -7,9 +7,10 @@ Nothing here stops a run: every commit gets its row, and the raw bytes stand bes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from gitmart.extract.forgotten import Forgotten
 from gitmart.extract.records import Commit, Moment, is_utf8
 
 _TRULY_ZERO = re.compile(rb".*>[ \t\r]*0+(?!\d)", re.DOTALL)
@@ -51,6 +52,29 @@ def examine(commit: Commit, original: bytes) -> tuple[Commit, list[Quarantined]]
     if not commit.is_utf8:
         kept += [Quarantined(commit.hash, field, raw, "not UTF-8") for field, raw in _texts(commit) if not is_utf8(raw)]
     return commit, kept
+
+
+def without_forgotten(kept: Iterable[Quarantined], commit: Commit, forgotten: Forgotten) -> list[Quarantined]:
+    """Return what is kept of a cleaned commit without the raw bytes that tell of forgotten people."""
+    author, committer = (forgotten.identity(who) != who for who in (commit.author, commit.committer))
+    is_named = forgotten.message(commit.message) != commit.message
+    return [
+        each._replace(raw=b"")
+        if tells(forgotten, each.field, each.raw, author=author, committer=committer, is_named=is_named)
+        else each
+        for each in kept
+    ]
+
+
+def tells(forgotten: Forgotten, field: str, raw: bytes, *, author: bool, committer: bool, is_named: bool) -> bool:
+    """
+    Whether the raw bytes of a field may tell of somebody who is forgotten.
+
+    That is the commit's author, its committer, or whom its message names; in what encoding it does nobody knows.
+    """
+    if field == "message":
+        return author or committer or is_named or forgotten.is_in(raw)
+    return (author and field.startswith("author")) or (committer and field.startswith("committer"))
 
 
 def _moment(commit: Commit, field: str, moment: Moment, original: bytes) -> tuple[Moment, list[Quarantined]]:

@@ -9,7 +9,7 @@ a random separator, fields by NUL, which none of them can hold. A record is
 
 raw is `:mode mode id id status NUL path` (a rename: `… NUL old NUL new`) for every changed file, then
 stat is `added TAB deleted TAB path` (a rename: `added TAB deleted TAB NUL old NUL new`; a binary file:
-`-` for both), in the same order. See git-diff-tree(1), "RAW OUTPUT FORMAT" and "OTHER DIFF FORMATS".
+`-` for both), in the same order. A merge has them only if it was compared with its first parent. See git-diff-tree(1), "RAW OUTPUT FORMAT" and "OTHER DIFF FORMATS".
 """
 
 from __future__ import annotations
@@ -48,6 +48,14 @@ class FileChange(NamedTuple):
     old_path: bytes | None = None
 
 
+class Counts(NamedTuple):
+    """Sums over files; a binary file counts no lines."""
+
+    added: int = 0
+    deleted: int = 0
+    files: int = 0
+
+
 class Commit(NamedTuple):
     """A commit as git printed it; texts are still bytes, in UTF-8 if `is_utf8`."""
 
@@ -62,6 +70,7 @@ class Commit(NamedTuple):
     is_utf8: bool
     size: int  # bytes of the record: how much memory it takes, roughly
     is_misprinted: bool = False  # the message is not what the commit's own object holds
+    first_parent: Counts | None = None  # of a merge against its first parent; None: no merge, or not asked for
 
 
 class LargeCommit(NamedTuple):
@@ -181,6 +190,16 @@ def parse_record(record: bytes) -> Commit:
         is_utf8(record),
         len(record),
     )
+
+
+def counts_of(files: Iterable[FileChange]) -> Counts:
+    """Return the sums over the files, which are gone through once."""
+    added = deleted = count = 0
+    for change in files:
+        added += change.added or 0
+        deleted += change.deleted or 0
+        count += 1
+    return Counts(added, deleted, count)
 
 
 def parse_date(text: bytes) -> Moment:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from hashlib import sha256
 
+from gitmart.contract.redaction import Scrubber
 from gitmart.extract.errors import DamagedError
 from gitmart.extract.git import Git
+from gitmart.extract.shape import BRANCHES, Shape, digest
 
-BRANCHES = b"refs/heads/"
 TAGS = b"refs/tags/"
+_NO_REF_NAME = re.compile(rb"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|\Z)|\A[./]|[./]\Z")
 
-# Raise it whenever an extraction stores something else for the same refs than the version before did: every
-# digest changes then, so that each repository is read again although its host has nothing new.
-EXTRACTOR_VERSION = 2
+SHORTEST_SECRET = 8  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +46,30 @@ class Refs:
         return list(dict.fromkeys(ref.commit_hash for ref in self.refs if ref.commit_hash))
 
 
-def digest_of(
-    refs: Iterable[tuple[bytes, bytes]], head: bytes, include: Sequence[str] = (), exclude: Sequence[str] = ()
-) -> str:
+def digest_of(refs: Iterable[tuple[bytes, bytes]], head: bytes, shape: Shape, class_rules: str | None = None) -> str:
     """
     Return 32 hex digits that stay as long as an extraction would find nothing to do.
 
     They are made of the name and object of each selected ref, of HEAD (the full name of the branch it points
-    to, the commit when it points to none, b"" when there is neither), of the options that shape the data, and
-    of EXTRACTOR_VERSION. No part can hold NUL: git and the system forbid it in names and options.
+    to, the commit when it points to none, b"" when there is neither), and of what shapes the data (with `class_rules`, a
+    `rules_digest`, in the place of the shape's own rules of classes). No part can hold NUL: git and the system forbid
+    it in names and options.
     """
-    parts = [
-        b"%d" % EXTRACTOR_VERSION,
-        b"HEAD " + head,
-        *(b"include " + os.fsencode(glob) for glob in sorted(set(include))),
-        *(b"exclude " + os.fsencode(glob) for glob in sorted(set(exclude))),
-        *sorted(b"ref " + name + b" " + object_hash for name, object_hash in refs),
-    ]
-    return sha256(b"\0".join(parts)).hexdigest()[:32]
+    named = sorted(b"ref " + name + b" " + object_hash for name, object_hash in refs)
+    return digest([b"HEAD " + head, *shape.parts(class_rules), *named])
 
 
-def read_refs(git: Git, include: Sequence[str], exclude: Sequence[str], host_has_head: Callable[[], bool]) -> Refs:
+def read_refs(git: Git, shape: Shape, host_has_head: Callable[[], bool]) -> Refs:
     """
     Return the refs of a clone that count.
 
-    These are all branches and tags; with `include` or `exclude` (globs of branch names), the selected
-    branches alone, since a tag may hold any branch's commits. `host_has_head` is asked only when HEAD points
-    to no branch: of one that points to a branch yet to be born, a clone makes a tag of that name.
+    `host_has_head` is asked only when HEAD points to no branch: of one that points to a branch yet to be born, a
+    clone makes a tag of that name.
     """
     listed = [line.split(b" ", 1) for line in git.run(
         "for-each-ref", "--format=%(objectname) %(refname)", BRANCHES.decode(), TAGS.decode()
     ).splitlines()]  # fmt: skip
-    chosen = [(oid, name) for oid, name in listed if is_selected(name, include, exclude)]
+    chosen = [(oid, name) for oid, name in listed if shape.selects(name)]
     commits = peel(git, [oid for oid, _ in chosen])
     refs = tuple(Ref(name, oid, commits[oid]) for oid, name in chosen)
     target = git.run("symbolic-ref", "--quiet", "HEAD", accept=(0, 1)).strip()
@@ -89,19 +79,26 @@ def read_refs(git: Git, include: Sequence[str], exclude: Sequence[str], host_has
     else:
         head = git.run("rev-parse", "HEAD").strip() if host_has_head() else b""
     branch = target if target and head else None
-    digest = digest_of(((ref.name, ref.object_hash) for ref in refs), branch or head, include, exclude)
+    digest = digest_of(((ref.name, ref.object_hash) for ref in refs), branch or head, shape)
     return Refs(refs, head or None, branch, digest)
 
 
-def is_selected(name: bytes, include: Sequence[str], exclude: Sequence[str]) -> bool:
-    """Whether the ref of that full name counts; see `read_refs`."""
-    if not include and not exclude:
-        return True
-    if not name.startswith(BRANCHES):
-        return False
-    short = name.removeprefix(BRANCHES).decode(errors="backslashreplace")
-    wanted = not include or any(fnmatchcase(short, glob) for glob in include)
-    return wanted and not any(fnmatchcase(short, glob) for glob in exclude)
+def refuse_repeated(refs: Refs, secrets: Iterable[str]) -> None:
+    """
+    Raise DamagedError when the name of a ref repeats a secret: names go into the warehouse, and secrets must not.
+
+    A short secret may be part of an honest name, and is not looked for.
+    """
+    scrubber = Scrubber(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+    for ref in refs.refs:
+        name = ref.name.decode("utf-8", "replace")
+        if scrubber.clean(name) != name:
+            raise DamagedError("the host lists a branch or tag whose name repeats the credentials that it was sent")
+
+
+def is_ref_name(name: bytes) -> bool:
+    """Whether git lets a ref have this name: check_refname_format() in git's refs.c."""
+    return _NO_REF_NAME.search(name) is None and b"/" in name
 
 
 def peel(git: Git, oids: Sequence[bytes]) -> dict[bytes, bytes | None]:

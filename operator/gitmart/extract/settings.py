@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
+from gitmart.contract.host_api import Provider
+from gitmart.contract.redaction import Scrubber
 from gitmart.contract.repository_url import RepositoryUrl
 from gitmart.extract.address import Network
 from gitmart.extract.credentials import Credentials
+from gitmart.extract.shape import Shape
+
+METADATA_INTERVAL = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,36 @@ class Remote:
     credentials: Credentials | None = None  # None: the repository is public
     certificates: str = ""  # PEM, trusted besides the system's for this host
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that the host is shown, and that must never be told to anybody else."""
+        return self.credentials.secrets if self.credentials else ()
+
+    @property
+    def scrubber(self) -> Scrubber:
+        """What takes them out of a text: the host may repeat them."""
+        return Scrubber(self.secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a repository may cost in one run; None: as much as there is."""
+
+    bytes: int | None = None  # of all that git writes while it fetches: packs, their indexes, temporary files
+    commits: int | None = None  # that the selected refs reach
+    time: timedelta | None = None  # from `since` until everything is fetched
+    since: float = field(default_factory=monotonic)  # seconds on that clock
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataSettings:
+    """Whose API a host has, where it is, how old an answer may be, and whether to ask for contributors."""
+
+    provider: Provider
+    api: RepositoryUrl  # its path has no slash at the end
+    interval: timedelta = METADATA_INTERVAL
+    contributors: bool = True
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -29,12 +66,16 @@ class Settings:
     remote: Remote
     warehouse: str  # connection URL; a secret, kept out of repr() by __repr__
     work_dir: Path  # an existing folder; everything a run writes there goes with the run
-    include: tuple[str, ...] = ()  # globs of branch names; empty: all branches, and tags
-    exclude: tuple[str, ...] = ()
+    shape: Shape = field(default_factory=Shape)
+    mailmap: bytes | None = None  # the user's, applied after the repository's own
     workers: int = 1  # git processes that count lines at the same time
+    metadata: MetadataSettings | None = None  # None: the host's API is not asked
+    limits: Limits = field(default_factory=Limits)
+    previous_url: RepositoryUrl | None = None  # the address of the last extraction, if that was another
+    cache_dir: Path | None = None  # where packs of repositories outlive the run; None: nothing does
 
     def __repr__(self) -> str:
-        return f"Settings(url={self.url}, warehouse=***, include={self.include}, exclude={self.exclude})"
+        return f"Settings(url={self.url}, warehouse=***, {self.shape})"
 
     @property
     def url(self) -> RepositoryUrl:

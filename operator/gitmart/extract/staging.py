@@ -21,10 +21,13 @@ SCHEMA = "gitmart_staging"
 TABLES = {
     "commits": """id bigint, author bigint, committer bigint, commit_hash text, authored bigint, author_offset smallint,
         committed bigint, committer_offset smallint, parent_count integer, lines_added bigint, lines_deleted bigint,
-        files_changed integer, message text""",
+        files_changed integer, first_parent_lines_added bigint, first_parent_lines_deleted bigint,
+        first_parent_files_changed integer, message text""",
+    "patch_ids": "commit_hash text, patch_id text",
     "parents": "commit_id bigint, position integer, parent_hash text",
     "files": """commit_id bigint, position integer, status text, added bigint, deleted bigint, path text,
-        old_path text""",
+        old_path text, class text""",
+    "trailers": "commit_id bigint, position integer, key text, kind text, value text, identity bigint",
     "identities": "number bigint, name text, email text, contributor_id bigint",
     "quarantine": "commit_hash text, field text, raw bytea, reason text",
     "refs": "name text, kind text, object_hash text, commit_hash text",
@@ -34,6 +37,7 @@ TABLES = {
     "in_default": "commit_id bigint",
     "gone": "commit_id bigint",
     "moved": "commit_id bigint",
+    "classes": "path text, class text",
 }
 
 

@@ -25,6 +25,7 @@ from gitmart.contract.result import RESULT_VERSION, read_result
 from gitmart.controller.runs import Run, verdict_of
 from gitmart.handlers.settings import Settings
 from gitmart.resources.repository import Repository
+from gitmart.resources.shape import shape_options
 
 log = logging.getLogger(__name__)
 
@@ -82,19 +83,17 @@ class Checks:
 
     async def __call__(self, repository: Repository) -> Run:
         """Ask the host of a Repository."""
-        branches = repository.spec.branches
-        return await self.ask(str(repository.spec.url), branches.include, branches.exclude)
+        return await self.ask(str(repository.spec.url), shape_options(repository.spec))
 
-    async def ask(self, url: str, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Run:
+    async def ask(self, url: str, shape: Iterable[str] = ()) -> Run:
         """
-        Ask a host, and return how that went; `result` is never None.
+        Ask a host, and return how that went; `result` is never None. `shape`: options that shape the data.
 
         Whatever happens to the child becomes an outcome: Timeout if it took too long, Bug if it could not be
         started or left no result. Only cancellation is raised, after the child has ended.
         """
         words = [*self._options.command, f"--url={url}", f"--timeout={format_duration(self._options.timeout)}"]
-        words += [f"--include-branch={glob}" for glob in include]
-        words += [f"--exclude-branch={glob}" for glob in exclude]
+        words += shape
         words += [f"--allow-network={network}" for network in self._options.networks]
         async with self._places:
             run = await self._run(words)
@@ -150,15 +149,22 @@ async def _end(process: Process, drain: asyncio.Task[bytes]) -> None:
     """End the child, unless it has ended: first it may end by itself what it started, then everything is killed."""
     if process.returncode is not None and drain.done():
         return
-    with suppress(TimeoutError, ProcessLookupError):
-        process.terminate()
-        async with asyncio.timeout(GRACE):
-            await process.wait()
-    _kill_family(process)
-    await process.wait()
-    with suppress(TimeoutError):  # the ends of the pipes must be seen for asyncio to close them
-        async with asyncio.timeout(GRACE):
-            await asyncio.gather(_first_bytes(process.stdout), drain)
+    # asyncio tells nobody that a child has ended before its pipes have, and sees no end of a pipe that is not read.
+    rest = asyncio.gather(_first_bytes(process.stdout), drain)
+    try:
+        with suppress(TimeoutError, ProcessLookupError):
+            process.terminate()
+            async with asyncio.timeout(GRACE):
+                await process.wait()
+        _kill_family(process)
+        with suppress(TimeoutError):  # a process that left the family keeps the pipes; it is nobody's to wait for
+            async with asyncio.timeout(GRACE):
+                await process.wait()
+                await asyncio.shield(rest)
+    finally:
+        rest.cancel()
+        # The streams have no public way to close what they read from.
+        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _kill_family(process: Process) -> None:

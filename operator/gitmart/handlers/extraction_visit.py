@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gitmart.controller import repository as statuses
+from gitmart.controller.address import previous_url
 from gitmart.controller.due import Due
 from gitmart.controller.extraction import Check, Decision, Policy, Seen, decide, job_of, key_of
 from gitmart.controller.runs import Run
@@ -111,7 +112,11 @@ class ExtractionVisits:
     async def _started(
         self, key: Key, repository: Repository, decision: Decision, start: Due, idle: RepositoryStatus
     ) -> RepositoryStatus:
-        job = extraction_job(repository, job_of(repository, start.slot), start.slot, start.token, self._at.workers)
+        # The end that this visit has told of may be what gave the rows their address.
+        told = repository.model_copy(update={"status": decision.status})
+        previous = previous_url(told, lambda address: any(self._at.indexes.claims(REPOSITORY, address)))
+        name = job_of(repository, start.slot)
+        job = extraction_job(repository, name, start.slot, start.token, self._at.workers, previous)
         try:
             await make_job(self._at, key, job, repository.metadata.uid or "")
         except Refused as refused:

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+from gitmart.contract import target_schema
 from gitmart.contract.repository_url import parse_repository_url
 from gitmart.controller.admission import Key as Place
+from gitmart.controller.dbtschedule import CONFLICT
 from gitmart.controller.observed import CronJobSeen, JobSeen, PodSeen, cron_job_seen, job_seen, pod_seen
 from gitmart.resources.base import WarehouseRef
-from gitmart.resources.labels import DBTSCHEDULE_LABEL, REPOSITORY_LABEL
+from gitmart.resources.labels import DBTSCHEDULE_LABEL, REPOSITORY_LABEL, full_refresh_cron_job_of
 
 Json = Mapping[str, Any]
 ValueT = TypeVar("ValueT")
@@ -84,17 +86,28 @@ def key_of(kind: str, body: Json) -> Key:
 
 def address_of(body: Json) -> tuple[str, str, str] | None:
     """Return what two Repositories must not share, as `controller.repository.identity_of` tells it; None if invalid."""
-    spec = body.get("spec", {})
+    return _address(body, body.get("spec", {}).get("url"))
+
+
+def addresses_of(body: Json) -> set[tuple[str, str, str]]:
+    """Return the address of a Repository, and the one it had when it was last extracted: others may wait for either."""
+    found = (_address(body, url) for url in (body.get("spec", {}).get("url"), body.get("status", {}).get("url")))
+    return {address for address in found if address is not None}
+
+
+def _address(body: Json, url: object) -> tuple[str, str, str] | None:
     try:
-        url = parse_repository_url(spec["url"], allow_file=False)
-    except (KeyError, TypeError, ValueError):
+        key = parse_repository_url(str(url), allow_file=False).key
+    except ValueError:
         return None
-    return body["metadata"]["namespace"], _secret(spec), url.key
+    return body["metadata"]["namespace"], _secret(body.get("spec", {})), key
 
 
-def target_of(body: Json) -> tuple[str, str]:
+def target_of(body: Json) -> tuple[str, str, str]:
     """Return what two DbtSchedules must not share, as `controller.dbtschedule.target_of` tells it."""
-    return body["metadata"]["namespace"], _secret(body.get("spec", {}))
+    spec = body.get("spec", {})
+    schema = (spec.get("target") or {}).get("schema") or target_schema.DEFAULT
+    return body["metadata"]["namespace"], _secret(spec), str(schema)
 
 
 def _secret(spec: Json) -> str:
@@ -125,6 +138,8 @@ def index_dbtschedule(body: Json) -> dict[object, object]:
     }
     if body.get("spec", {}).get("afterExtraction"):
         kept["after", metadata["namespace"]] = metadata["name"]
+    if any(each.get("reason") == CONFLICT for each in body.get("status", {}).get("conditions") or ()):
+        kept["conflict", metadata["namespace"]] = metadata["name"]
     return kept
 
 
@@ -147,8 +162,11 @@ def index_pod(body: Json) -> dict[object, object] | None:
 
 
 def index_cron_job(body: Json) -> dict[object, object] | None:
-    """Return what is kept of a CronJob, by key; None for anybody else's."""
-    return {key: cron_job_seen(body)} if (key := key_of_child(body)) is not None else None
+    """Return what is kept of a CronJob, by its name: two DbtSchedules may want it. None for anybody else's."""
+    metadata = body.get("metadata", {})
+    if key_of_child(body) is None:
+        return None
+    return {(metadata.get("namespace", ""), metadata.get("name", "")): cron_job_seen(body)}
 
 
 def _claim(metadata: Json) -> Claim:
@@ -193,9 +211,16 @@ class Indexes:
         """Return the pods of a Job."""
         return list(_all(self.pods, (namespace, job)))
 
-    def cron_job_of(self, key: Key) -> CronJobSeen | None:
-        """Return the CronJob of a DbtSchedule, None when none with our label is there."""
-        return next((each for each in _all(self.cronjobs, key) if each.name == key.name), None)
+    def cron_job(self, namespace: str, name: str) -> CronJobSeen | None:
+        """Return the CronJob of a name, None when none with our label is there."""
+        found: CronJobSeen | None = _first(self.cronjobs, (namespace, name))
+        return found
+
+    def who_wants_name(self, cron_job: Json) -> list[Key]:
+        """Return the DbtSchedules that may want a CronJob of this name, whoever it belongs to."""
+        namespace, name = cron_job["metadata"]["namespace"], cron_job["metadata"]["name"]
+        names = (name, name.removesuffix(full_refresh_cron_job_of("")))
+        return [key for each in names if self.resource(key := Key(DBTSCHEDULE, namespace, each)) is not None]
 
     def claims(self, kind: str, claimed: tuple[str, ...]) -> Iterator[Claim]:
         """Yield all that want an address or a target."""
@@ -217,6 +242,11 @@ class Indexes:
     def followers(self, namespace: str) -> Iterator[Key]:
         """Yield the DbtSchedules that run after extractions in a namespace."""
         for name in _all(self.dbtschedules, ("after", namespace)):
+            yield Key(DBTSCHEDULE, namespace, name)
+
+    def conflicting(self, namespace: str) -> Iterator[Key]:
+        """Yield the DbtSchedules of a namespace that wait for another one to leave their target."""
+        for name in _all(self.dbtschedules, ("conflict", namespace)):
             yield Key(DBTSCHEDULE, namespace, name)
 
 

@@ -101,9 +101,12 @@ class Registration:
 
         @kopf.on.event(GROUP, VERSION, "dbtschedules", **ours)
         async def on_dbtschedule(body: Json, **_: Any) -> None:
-            claims = self._known().claims(DBTSCHEDULE, index.target_of(body))
+            known = self._known()
+            claims = known.claims(DBTSCHEDULE, index.target_of(body))
             others = (Key(DBTSCHEDULE, claim.namespace, claim.name) for claim in claims)
-            self._wake_all(cluster.DBT_SCHEDULE, body, [index.key_of(DBTSCHEDULE, body), *others])
+            # Whoever waits for the target that it had before an edit is found by what its status says.
+            waiting = known.conflicting(body["metadata"]["namespace"])
+            self._wake_all(cluster.DBT_SCHEDULE, body, [index.key_of(DBTSCHEDULE, body), *others, *waiting])
 
     def _register_children(self) -> None:
         ours: dict[str, Any] = {"registry": self.registry}
@@ -125,12 +128,13 @@ class Registration:
             @kopf.on.event(kind.group, kind.version, kind.plural, id=f"on_{kind.plural}", param=kind, **ours)
             async def on_child(body: Json, param: Any = None, **_: Any) -> None:
                 key = index.key_of_child(body)
-                self._wake_all(param, body, [key] if key is not None else [])
+                named = self._known().who_wants_name(body) if param is cluster.CRON_JOB else []
+                self._wake_all(param, body, [*([key] if key is not None else []), *named])
 
     def _touched(self, body: Json) -> Iterable[Key]:
         """Yield what else a Repository concerns: those with its address, and DbtSchedules that wait for its news."""
         known = self._known()
-        if (address := index.address_of(body)) is not None:
+        for address in index.addresses_of(body):
             yield from (Key(REPOSITORY, claim.namespace, claim.name) for claim in known.claims(REPOSITORY, address))
         yield from known.followers(body["metadata"]["namespace"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from gitmart.controller import dbtschedule as statuses
 from gitmart.controller import transformation
-from gitmart.controller.observed import controller_of
+from gitmart.controller.observed import CronJobSeen, cron_job_seen
 from gitmart.controller.transformation import Decision, Seen, decide, job_of
 from gitmart.handlers.awaited import at_least
 from gitmart.handlers.cluster import CRON_JOB
@@ -25,6 +26,7 @@ from gitmart.handlers.visit import (
     apply_object,
     children_of,
     delete_jobs,
+    delete_object,
     document_of,
     look_again,
     make_job,
@@ -37,8 +39,9 @@ from gitmart.handlers.visit import (
     write_status,
 )
 from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
+from gitmart.resources.labels import full_refresh_cron_job_of
 from gitmart.resources.manifests import mistakes_of
-from gitmart.workloads.transformation import cron_job, transformation_job
+from gitmart.workloads.transformation import cron_job, full_refresh_cron_job, transformation_job
 
 
 class TransformationVisits:
@@ -47,8 +50,8 @@ class TransformationVisits:
     def __init__(self, at: Surroundings, resync: timedelta) -> None:
         self._at = at
         self._resync = resync
-        # What each CronJob was made to be, and its generation then: who edits it raises that.
-        self._applied: dict[Key, tuple[int, str]] = {}
+        # What each CronJob of a resource was made to be, by its name, and its generation then: who edits it raises that.
+        self._applied: dict[Key, dict[str, tuple[int, str]]] = {}
 
     async def __call__(self, key: Key) -> float | None:
         """Bring one DbtSchedule a step closer. Return after how many seconds to come again, None once it is gone."""
@@ -75,7 +78,8 @@ class TransformationVisits:
         after = schedule.spec.after_extraction
         seen = Seen(
             children=children,
-            cron_job=self._at.indexes.cron_job_of(key),
+            cron_job=self._at.indexes.cron_job(key.namespace, key.name),
+            full_cron_job=self._at.indexes.cron_job(key.namespace, full_refresh_cron_job_of(key.name)),
             older=older_of(self._at, key, target_of(document), DbtSchedule),
             news=self._at.indexes.news(key.namespace, after.selector.match_labels) if after else (),
         )
@@ -106,11 +110,24 @@ class TransformationVisits:
         return [*(past.job for past in history), *old]
 
     async def _carried_out(self, key: Key, schedule: DbtSchedule, decision: Decision) -> DbtScheduleStatus:
-        """Make the CronJob what it should be, and the Job; return the status to write."""
-        idle = decision.idle or decision.status
+        """Make the CronJobs what they should be, and the Job; return the status to write."""
+        status, idle = decision.status, decision.idle or decision.status
         try:
-            if decision.cron_job is not None and not await self._apply(key, schedule, suspend=decision.cron_job):
-                return transformation.foreign(schedule.model_copy(update={"status": idle}), self._at.now())
+            if decision.drop is not None:
+                await self._drop(key, decision.drop)
+            if decision.cron_job is not None:
+                made = cron_job(schedule, self._at.workers, suspend=decision.cron_job)
+                if (holder := await self._apply(key, schedule, made)) is not None:
+                    known = schedule.model_copy(update={"status": idle})
+                    return transformation.foreign(known, key.name, holder, self._at.now())
+                # Named before the watch shows it: who waits for Ready must find it in the same status.
+                status, idle = (each.model_copy(update={"cron_job": key.name}) for each in (status, idle))
+            if decision.full_cron_job is not None:
+                made = full_refresh_cron_job(schedule, self._at.workers, suspend=decision.full_cron_job)
+                name = full_refresh_cron_job_of(key.name)
+                holder = await self._apply(key, schedule, made)
+                told = partial(self._with_full_refreshes, schedule, name, holder, suspended=decision.full_cron_job)
+                status, idle = told(status), told(idle)
             if decision.start is not None:
                 start = decision.start
                 name = job_of(schedule, start.slot)
@@ -118,32 +135,59 @@ class TransformationVisits:
                 await make_job(self._at, key, job, schedule.metadata.uid or "")
         except Refused as refused:
             return statuses.troubled(schedule.model_copy(update={"status": idle}), refused.verdict, self._at.now())
-        return decision.status
+        return status
 
-    async def _apply(self, key: Key, schedule: DbtSchedule, *, suspend: bool) -> bool:
-        """Make the CronJob so, if it is not; return False when one of the name is somebody else's."""
-        body = cron_job(schedule, self._at.workers, suspend=suspend)
+    def _with_full_refreshes(
+        self,
+        schedule: DbtSchedule,
+        name: str,
+        holder: CronJobSeen | None,
+        status: DbtScheduleStatus,
+        *,
+        suspended: bool,
+    ) -> DbtScheduleStatus:
+        """Return the status once the CronJob for full refreshes is in place, or its name is known to be another's."""
+        if holder is None:
+            return status.model_copy(update={"full_refresh_cron_job": name})
+        known = schedule.model_copy(update={"status": status})
+        return status if suspended else transformation.foreign(known, name, holder, self._at.now())
+
+    async def _apply(self, key: Key, schedule: DbtSchedule, body: dict[str, Any]) -> CronJobSeen | None:
+        """Make the CronJob so, if it is not; return the one that has the name when that is somebody else's."""
+        name = body["metadata"]["name"]
         digest = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-        known = self._at.indexes.cron_job_of(key)
-        if known is not None and self._applied.get(key) == (known.generation, digest):
-            return True
+        applied = self._applied.setdefault(key, {})
+        known = self._at.indexes.cron_job(key.namespace, name)
+        if known is not None and known.resource == key.name and applied.get(name) == (known.generation, digest):
+            return None
         if known is None:
             try:
-                there = await self._at.cluster.get(CRON_JOB, key.namespace, key.name)
+                there = cron_job_seen(await self._at.cluster.get(CRON_JOB, key.namespace, name))
             except NotFoundError:
                 pass
             else:
-                if controller_of(there["metadata"]) != schedule.metadata.uid:
-                    return False
+                if there.owner != schedule.metadata.uid:
+                    return there
         made = (await apply_object(self._at, CRON_JOB, key, body))["metadata"]
-        self._applied[key] = (made["generation"], digest)
+        applied[name] = (made["generation"], digest)
 
         def seen() -> bool:
-            now = self._at.indexes.cron_job_of(key)
+            now = self._at.indexes.cron_job(key.namespace, name)
             return now is not None and (now.uid != made["uid"] or at_least(now.version, made["resourceVersion"]))
 
         self._at.awaited.add(key, seen)
-        return True
+        return None
+
+    async def _drop(self, key: Key, cron_job: CronJobSeen) -> None:
+        """Delete a CronJob that is not wanted any more. Its Jobs stay, one that runs too: they become our own."""
+        await delete_object(self._at, CRON_JOB, key, cron_job.name, cron_job.uid, "Orphan")
+        self._applied.get(key, {}).pop(cron_job.name, None)
+
+        def seen() -> bool:
+            now = self._at.indexes.cron_job(key.namespace, cron_job.name)
+            return now is None or now.uid != cron_job.uid or now.deleting
+
+        self._at.awaited.add(key, seen)
 
     async def _invalid(self, key: Key, stored: Stored, document: dict[str, Any], error: ValidationError) -> float:
         """Say in the status what is wrong with a spec that the schema lets pass."""

@@ -250,6 +250,15 @@ async def apply_object(at: Surroundings, kind: Kind, key: Key, body: dict[str, A
     return await _refusals(what)(at.cluster.apply(kind, key.namespace, body["metadata"]["name"], body))
 
 
+async def delete_object(at: Surroundings, kind: Kind, key: Key, name: str, uid: str, propagation: str) -> None:
+    """Delete an object. Raises Refused when we may not."""
+    try:
+        await at.cluster.delete(kind, key.namespace, name, uid, propagation)
+    except ForbiddenError as error:
+        message = f"that the {kind.name} {name} is deleted is refused: {error.message}"
+        raise Refused(Verdict(Situation.RETRYING, FORBIDDEN, message)) from None
+
+
 async def write_status(
     at: Surroundings, kind: Kind, key: Key, stored: Stored, before: dict[str, Any], after: Status
 ) -> bool:

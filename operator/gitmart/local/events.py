@@ -68,7 +68,8 @@ def _next(resource: AnyResource) -> str:
     if isinstance(resource, Repository):
         at = resource.status.next_extraction_time
     else:
-        at = resource.status.next_schedule_time
+        times = (resource.status.next_schedule_time, resource.status.next_full_refresh_time)
+        at = min((time for time in times if time is not None), default=None)
     return f"; next at {_time(at)}" if at is not None else ""
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.result import read_result
 from gitmart.controller import cron, dbtschedule, extraction, repository, transformation
+from gitmart.controller.address import previous_url
 from gitmart.controller.admission import Caps, Waiting, admitted, full
 from gitmart.controller.observed import JobSeen
 from gitmart.controller.runs import Run
@@ -103,8 +104,7 @@ class Follower:
                 if resource.spec.suspend or self._older(resource) is not None:
                     self._runs.delete(record)
                 else:
-                    generation = resource.metadata.generation
-                    self._launch(replace(record, created_at=now, generation=generation, again_at=None), resource)
+                    self._launch(replace(record, **_present(resource), created_at=now, again_at=None), resource)
 
     def step(self) -> datetime:
         """Do what is to be done now. Return when something is due should nothing happen before."""
@@ -233,7 +233,9 @@ class Follower:
                 continue
             if extraction.key_of(known) in chosen:
                 job = extraction.job_of(known, start.slot)
-                self._launch(_record(known, job, start.slot, start.token, now, known.spec.url.host), known)
+                # The end that this step has heard of may be what gave the rows their address.
+                told = known.model_copy(update={"status": decision.status})
+                self._launch(_record(known, job, start.slot, start.token, now), told)
                 self._looks.forget(key_of(known))
                 status = decision.status
             else:
@@ -244,8 +246,11 @@ class Follower:
 
     def _visit_schedule(self, known: DbtSchedule, now: datetime) -> datetime:
         older = cast("DbtSchedule | None", self._older(known))
+        if known.spec.full_refresh_schedule is None:
+            self._runs.forget_full_refreshes(key_of(known))
         if older is None and not known.spec.suspend:
-            self._keep_schedule(known, now)
+            for full_refresh in (False, True):
+                self._keep_schedule(known, now, full_refresh=full_refresh)
         children = [record.child() for record in self._runs.of(key_of(known))]
         news = self._news(known)
         # A run that begins in the very second of the news would not count as one after it.
@@ -262,19 +267,24 @@ class Follower:
         again = _again(decision, now)
         return min(again, now + _SECOND) if now in news else again
 
-    def _keep_schedule(self, known: DbtSchedule, now: datetime) -> None:
-        """Start the run that the schedule asks for, as the CronJob controller does."""
+    def _keep_schedule(self, known: DbtSchedule, now: datetime, *, full_refresh: bool) -> None:
+        """Start the run that a schedule asks for, as the controller of its CronJob does."""
         key, uid = key_of(known), known.metadata.uid or ""
-        running = [record for record in self._runs.of(key) if record.active and record.by_cron]
-        last = self._runs.last_schedule_time(key, uid)
-        if (fire := cron.fire(known, last, running=bool(running), now=now)) is None:
+        active = (record for record in self._runs.of(key) if record.active and record.by_cron)
+        running = [record for record in active if record.full_refresh == full_refresh]
+        last = self._runs.last_schedule_time(key, uid, full_refresh=full_refresh)
+        if full_refresh and last is None and known.spec.full_refresh_schedule is not None:
+            last = now  # a CronJob would be made now, and no time before that is its
+            self._runs.save_schedule_time(key, uid, now, full_refresh=True)
+        fire = cron.fire(known, last, running=bool(running), now=now, full_refresh=full_refresh)
+        if fire is None:
             return
         if fire.replaces:
             self._delete(record.child().job for record in running)
         job = transformation.job_of(known, fire.slot)
         if self._runs.get(job) is None:  # else we were killed before its time was written
             self._launch(_record(known, job, fire.slot, None, now), known)
-        self._runs.save_schedule_time(key, uid, fire.at)
+        self._runs.save_schedule_time(key, uid, fire.at, full_refresh=full_refresh)
 
     def _news(self, known: DbtSchedule) -> list[datetime]:
         """Return when each Repository that the schedule waits for last brought something new."""
@@ -292,7 +302,7 @@ class Follower:
     def _launch(self, record: Record, resource: AnyResource) -> None:
         self._runs.save(record)
         process = (
-            self._launcher.extraction(record, resource)
+            self._launcher.extraction(record, resource, previous_url(resource, self._addresses.__contains__))
             if isinstance(resource, Repository)
             else self._launcher.transformation(record, resource)
         )
@@ -347,9 +357,16 @@ def _again(decision: extraction.Decision | transformation.Decision, now: datetim
     return now if decision.runs else decision.revisit
 
 
-def _record(resource: AnyResource, job: str, slot: str, token: str | None, now: datetime, host: str = "") -> Record:
+def _present(resource: AnyResource) -> dict[str, Any]:
+    """Return what a record says of the resource as it is now."""
+    url = resource.spec.url if isinstance(resource, Repository) else None
+    return {
+        "generation": resource.metadata.generation, "host": url.host if url else "", "url": str(url) if url else None
+    }  # fmt: skip
+
+
+def _record(resource: AnyResource, job: str, slot: str, token: str | None, now: datetime) -> Record:
     return Record(
         job=job, kind=resource.kind, namespace=resource.metadata.namespace, resource=resource.metadata.name,
-        owner=resource.metadata.uid or "", slot=slot, token=token, generation=resource.metadata.generation, host=host,
-        created_at=now,
+        owner=resource.metadata.uid or "", slot=slot, token=token, created_at=now, **_present(resource),
     )  # fmt: skip

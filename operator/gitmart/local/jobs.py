@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,12 +14,15 @@ from gitmart.contract.durations import format_duration
 from gitmart.controller.runs import Run, verdict_of
 from gitmart.local.cgroups import Group, NoLimitsError, limited_group
 from gitmart.local.exits import ServerError
+from gitmart.local.objects import Objects
 from gitmart.local.report import say
 from gitmart.local.state import State, write_file
 from gitmart.local.workers import DEADLINE_GRACE, Worker
+from gitmart.resources.build import build_options
 from gitmart.resources.dbtschedule import DbtSchedule
 from gitmart.resources.quantity import ComputeResources
 from gitmart.resources.repository import Repository
+from gitmart.resources.shape import shape_options
 
 
 @dataclass(slots=True)
@@ -36,24 +40,28 @@ class Jobs:
         for path in self.state.folder("work").glob("clone-*"):
             shutil.rmtree(path, ignore_errors=True)
 
-    def migrate(self) -> None:
-        """Bring the warehouse's tables to this version. Raise ServerError."""
+    def migrate(self, targets: Iterable[str] = ()) -> None:
+        """Bring the warehouse's tables to this version, and make the schemas of dbt's targets. Raise ServerError."""
         log = self._log("migrate")
         log.unlink(missing_ok=True)
-        run = self._run(["migrate"], "gitmart_owner", log=log)
+        words = ["migrate", *(f"--target-schema={target}" for target in targets)]
+        run = self._run(words, "gitmart_owner", log=log)
         if run.exit_code != 0:
             told = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise ServerError(f"the tables cannot be made: {told[-1] if told else verdict_of(run).message} (see {log})")
 
-    def extract(self, repository: Repository) -> Run:
-        """Extract once."""
+    def extract(self, repository: Repository, previous_url: str | None) -> Run:
+        """Extract once. `previous_url` is the address whose rows shall go on under that of the spec."""
         spec = repository.spec
         name = repository.metadata.name
         clone = self.state.folder("work") / f"clone-{name}"
         clone.mkdir(mode=0o700, exist_ok=True)
-        words = extraction_words(repository, clone)
+        words = extraction_words(repository, clone, previous_url)
         try:
-            return self._limited(f"repository-{name}", words, "gitmart_extract", spec.resources, spec.timeout)
+            return self._limited(
+                f"repository-{name}", words, "gitmart_extract", spec.resources, spec.timeout,
+                self.environment(repository, clone),
+            )  # fmt: skip
         finally:
             shutil.rmtree(clone, ignore_errors=True)
 
@@ -66,7 +74,32 @@ class Jobs:
         words = transformation_words(schedule, work)
         return self._limited(f"dbtschedule-{name}", words, "gitmart_transform", spec.resources, spec.timeout)
 
-    def _limited(self, name: str, words: list[str], role: str, resources: ComputeResources, timeout: timedelta) -> Run:
+    def environment(self, repository: Repository, folder: Path) -> dict[str, str]:
+        """Return what an extraction is told besides its words; the mailmap it is told of is put into its folder."""
+        if (ref := repository.spec.mailmap) is None:
+            return {}
+        namespace, file = repository.metadata.namespace, folder / "mailmap"
+        config_map = Objects(self.state.folder("objects")).config_map(namespace, ref.name)
+        content = config_map.content(ref.key) if config_map is not None else None
+        if content is None:  # the worker says what is missing, as in a pod
+            file.unlink(missing_ok=True)
+        else:
+            file.write_bytes(content)
+        return {
+            "GITMART_MAILMAP_FILE": str(file),
+            "GITMART_MAILMAP_SOURCE": f"key {ref.key} of ConfigMap {ref.name} in namespace {namespace} "
+            "(spec.identity.mailmap; manifests given with -f may hold it)",
+        }
+
+    def _limited(
+        self,
+        name: str,
+        words: list[str],
+        role: str,
+        resources: ComputeResources,
+        timeout: timedelta,
+        environment: Mapping[str, str] | None = None,
+    ) -> Run:
         group = self.group(name, resources)
         try:
             return self._run(
@@ -76,6 +109,7 @@ class Jobs:
                 result_file=self.state.folder("work") / f"{name}.result.json",
                 group=group,
                 deadline=timeout + DEADLINE_GRACE,
+                environment=environment,
             )
         finally:
             if group is not None:
@@ -102,6 +136,7 @@ class Jobs:
         result_file: Path | None = None,
         group: Group | None = None,
         deadline: timedelta | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Run:
         url_file = self.state.folder("secrets") / f"{role}.url"
         write_file(url_file, self.state.server.url(role))
@@ -114,6 +149,7 @@ class Jobs:
                 lock=self.lock,
                 group=group,
                 deadline=deadline,
+                environment=environment or {},
             ).run()
         finally:
             url_file.unlink(missing_ok=True)
@@ -122,34 +158,29 @@ class Jobs:
         return self.state.folder("logs") / f"{name}.log"
 
 
-def extraction_words(repository: Repository, clone: Path) -> list[str]:
+def extraction_words(repository: Repository, clone: Path, previous_url: str | None = None) -> list[str]:
     """Return the command of an extraction, but for its timeout."""
+    metadata = repository.spec.metadata
     return [
-        "extract", *remote_words(repository), "--work-dir", str(clone),
+        "extract", *remote_words(repository), *repository.spec.limits.options, *(metadata.options if metadata else ()),
+        "--work-dir", str(clone),
         "--workers", str(_usable_cores(repository.spec.resources)),
+        *(["--previous-url", previous_url] if previous_url else []),
     ]  # fmt: skip
 
 
 def remote_words(repository: Repository) -> list[str]:
-    """Return the options that say which repository and branches are meant."""
-    spec = repository.spec
+    """Return the options that say which repository is meant, and what of it."""
     # Whoever runs this on a machine of theirs may name hosts of their own network, and folders.
     return [
-        "--url", str(spec.url), "--allow-file-urls", "--allow-private-addresses",
-        *(f"--include-branch={glob}" for glob in spec.branches.include),
-        *(f"--exclude-branch={glob}" for glob in spec.branches.exclude),
+        "--url", str(repository.spec.url), "--allow-file-urls", "--allow-private-addresses",
+        *shape_options(repository.spec),
     ]  # fmt: skip
 
 
-def transformation_words(schedule: DbtSchedule, work: Path) -> list[str]:
+def transformation_words(schedule: DbtSchedule, work: Path, *, full_refresh: bool = False) -> list[str]:
     """Return the command of a dbt run, but for its timeout."""
-    spec = schedule.spec
-    return [
-        "transform", "--threads", str(spec.threads), "--lock-timeout", format_duration(spec.lock_timeout),
-        "--work-dir", str(work),
-        *(f"--select={selector}" for selector in spec.select),
-        *(f"--exclude={selector}" for selector in spec.exclude),
-    ]  # fmt: skip
+    return ["transform", "--work-dir", str(work), *build_options(schedule.spec, full_refresh=full_refresh)]
 
 
 def _live() -> bool:

@@ -20,15 +20,17 @@ from pydantic import ValidationError
 from gitmart.local.exits import StateError
 from gitmart.local.state import unusable, write_file
 from gitmart.resources.base import Resource
+from gitmart.resources.config_map import ConfigMap
 from gitmart.resources.dbtschedule import DbtSchedule
 from gitmart.resources.repository import Repository
 
 if TYPE_CHECKING:
-    from gitmart.resources.manifests import AnyResource  # whose module loads YAML, which reading needs not
+    from gitmart.resources.manifests import AnyObject, AnyResource  # whose module loads YAML, which reading needs not
 
 _PLURALS: dict[type[Resource], str] = {Repository: "repositories", DbtSchedule: "dbtschedules"}
 
 ResourceT = TypeVar("ResourceT", bound="AnyResource")
+ObjectT = TypeVar("ObjectT", bound="AnyObject")
 
 
 def plural(kind: type[Resource]) -> str:
@@ -56,6 +58,24 @@ class Objects:
         except OSError as error:
             raise unusable(path, error) from None
 
+    def keep(self, config_map: ConfigMap) -> None:
+        """Write a ConfigMap, in the place of one of its name."""
+        path = self._config_map(config_map.metadata.namespace, config_map.metadata.name)
+        document = config_map.model_dump(mode="json", by_alias=True, exclude_none=True)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_file(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise unusable(path, error) from None
+
+    def config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        """Return the ConfigMap of that name, None if there is none. Raise StateError."""
+        path = self._config_map(namespace, name)
+        return _read(ConfigMap, path) if path.exists() else None
+
+    def _config_map(self, namespace: str, name: str) -> Path:
+        return self.folder / "configmaps" / namespace / f"{name}.json"
+
     def apply(self, wanted: Sequence[AnyResource], now: datetime) -> list[AnyResource]:
         """Store what the manifests say and return it with metadata and status, in the same order."""
         applied = list(self._applied(wanted, now))
@@ -75,12 +95,8 @@ class Objects:
 
 
 def merged(wanted: ResourceT, known: ResourceT | None, now: datetime) -> ResourceT:
-    """
-    Return the wanted object with the metadata and status of the known one.
-
-    Another url makes another repository: the object begins anew, as after delete and apply.
-    """
-    if known is None or _url(known) != _url(wanted):
+    """Return the wanted object with the metadata and status of the known one."""
+    if known is None:
         metadata: dict[str, Any] = {"uid": str(uuid4()), "generation": 1, "creation_timestamp": now}
         status = type(wanted).model_fields["status"].get_default(call_default_factory=True)
     else:
@@ -95,13 +111,9 @@ def merged(wanted: ResourceT, known: ResourceT | None, now: datetime) -> Resourc
     return cast(ResourceT, wanted.model_copy(update=told))
 
 
-def _url(resource: AnyResource) -> str | None:
-    return str(resource.spec.url) if isinstance(resource, Repository) else None
-
-
-def _read(kind: type[ResourceT], path: Path) -> ResourceT:
+def _read(kind: type[ObjectT], path: Path) -> ObjectT:
     try:
-        return cast(ResourceT, kind.parse(json.loads(path.read_text(encoding="utf-8")), allow_file_urls=True))
+        return cast(ObjectT, kind.parse(json.loads(path.read_text(encoding="utf-8")), allow_file_urls=True))
     except OSError as error:
         raise unusable(path, error) from None
     except (ValueError, ValidationError) as error:

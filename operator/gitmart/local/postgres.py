@@ -66,7 +66,7 @@ class EmbeddedPostgres:
             self._start_or_join()
             try:
                 self._ensure_database()
-            except psycopg.OperationalError:  # what we joined was about to stop, or was killed just now
+            except (psycopg.OperationalError, PostgresError):  # what we joined was about to stop, or was just killed
                 self._start_or_join()
                 self._ensure_database()
         except (ClusterError, locks.LockError, psycopg.Error) as error:

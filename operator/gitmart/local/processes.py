@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
@@ -83,18 +83,20 @@ class Launcher:
     jobs: Jobs
     runs: Runs
 
-    def extraction(self, record: Record, repository: Repository) -> Process:
-        """Start the extraction of a run."""
+    def extraction(self, record: Record, repository: Repository, previous_url: str | None) -> Process:
+        """Start the extraction of a run. `previous_url` is the address whose rows shall go on under that of the spec."""
         clone = self.jobs.state.folder("work") / f"clone-{record.job}"
         clone.mkdir(mode=0o700, exist_ok=True)
-        words = extraction_words(repository, clone)
-        return self._run(record, repository, words, "gitmart_extract", clone)
+        words = extraction_words(repository, clone, previous_url)
+        environment = self.jobs.environment(repository, clone)
+        return self._run(record, repository, words, "gitmart_extract", environment, clone)
 
     def transformation(self, record: Record, schedule: DbtSchedule) -> Process:
         """Start dbt for a run."""
         work = self.jobs.state.folder("work") / f"dbt-{schedule.metadata.name}"
         work.mkdir(mode=0o700, exist_ok=True)
-        return self._run(record, schedule, transformation_words(schedule, work), "gitmart_transform")
+        words = transformation_words(schedule, work, full_refresh=record.full_refresh)
+        return self._run(record, schedule, words, "gitmart_transform", {})
 
     def check(self, repository: Repository) -> Process:
         """Start a look at the git host; what it says is in the file that `worker.output` names."""
@@ -110,7 +112,13 @@ class Launcher:
         )  # fmt: skip
 
     def _run(
-        self, record: Record, resource: Repository | DbtSchedule, words: list[str], role: str, *leftovers: Path
+        self,
+        record: Record,
+        resource: Repository | DbtSchedule,
+        words: list[str],
+        role: str,
+        environment: Mapping[str, str],
+        *leftovers: Path,
     ) -> Process:
         state, timeout = self.jobs.state, resource.spec.timeout
         url_file = state.folder("secrets") / f"{record.job}.url"
@@ -124,7 +132,7 @@ class Launcher:
                 words=[*words, "--timeout", format_duration(timeout)],
                 url_file=url_file, result_file=result, log=log, lock=self.jobs.lock,
                 group=self.jobs.group(record.job, resource.spec.resources),
-                deadline=timeout + DEADLINE_GRACE, grace=TERMINATION_GRACE,
+                deadline=timeout + DEADLINE_GRACE, grace=TERMINATION_GRACE, environment=environment,
             ),
             (url_file, *leftovers),
         )  # fmt: skip

@@ -61,7 +61,9 @@ def transformation_ending(run: Run, schedule: DbtSchedule) -> Ending:
     if verdict.situation is not Situation.GOOD:
         return Ending(False, verdict.reason, verdict.message)
     warned = f", {last.warned} warned" if last.warned else ""
-    return Ending(True, verdict.reason, f"{last.succeeded or 0} models and tests good{warned}, in {_seconds(run)}")
+    full = "full refresh, " if run.full_refresh else ""
+    counts = f"{last.succeeded or 0} models and tests good{warned}"
+    return Ending(True, verdict.reason, f"{full}{counts}, in {_seconds(run)}")
 
 
 def _seconds(run: Run) -> str:

@@ -5,6 +5,7 @@ The runs a follower knows: what Jobs and their pods are in a cluster, as files o
     runs/NAMESPACE/JOB.result    what its worker left
     runs/NAMESPACE/JOB.log       what its worker said
     runs/NAMESPACE/NAME.cron     the latest time of a DbtSchedule's schedule that a run was made for
+    runs/NAMESPACE/NAME.cron-full    the same of its fullRefreshSchedule, or since when it has one
 
 A file is written before its process starts and after that has ended. So after any crash the next follower
 knows what ran, and tells ends that nobody was told of.
@@ -23,7 +24,7 @@ from pydantic import TypeAdapter
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.result import read_result
 from gitmart.controller.children import Child
-from gitmart.controller.cron import SLOT_PREFIX
+from gitmart.controller.cron import FULL_REFRESH_PREFIX, SLOT_PREFIX
 from gitmart.controller.observed import JobSeen, JobState, PodSeen
 from gitmart.local.exits import StateError
 from gitmart.local.state import write_file
@@ -62,6 +63,7 @@ class Record:
     generation: int
     host: str
     created_at: datetime
+    url: str | None = None  # that an extraction reads
     failures: int = 0
     again_at: datetime | None = None
     end: End | None = None
@@ -78,8 +80,13 @@ class Record:
 
     @property
     def by_cron(self) -> bool:
-        """Whether the schedule asked for it."""
-        return self.slot.startswith(SLOT_PREFIX)
+        """Whether a schedule asked for it."""
+        return self.slot.startswith(SLOT_PREFIX) or self.full_refresh
+
+    @property
+    def full_refresh(self) -> bool:
+        """Whether dbt rebuilds its incremental models from nothing."""
+        return self.kind == "DbtSchedule" and self.slot.startswith(FULL_REFRESH_PREFIX)
 
     def child(self) -> Child:
         """Return it as decisions see a Job and its pod."""
@@ -90,7 +97,8 @@ class Record:
             name=self.job, uid=self.job, version="", owner=self.owner, claimed_by=self.owner, resource=self.resource,
             slot=self.slot, token=self.token, generation=self.generation, host=self.host, created_at=self.created_at,
             started_at=self.created_at, finished_at=end.at if end else None, state=state,
-            reason="DeadlineExceeded" if end and end.overdue else "", message="", deleting=False,
+            reason="DeadlineExceeded" if end and end.overdue else "", message="", deleting=False, url=self.url,
+            full_refresh=self.full_refresh,
         )  # fmt: skip
         pod = PodSeen(
             name=self.job, uid=self.job, job=self.job, created_at=self.created_at,
@@ -168,25 +176,31 @@ class Runs:
         except OSError:
             return ""
 
-    def last_schedule_time(self, key: Key, owner: str) -> datetime | None:
-        """Return the latest time of the schedule that a run was made for; of another object's nothing is known."""
+    def last_schedule_time(self, key: Key, owner: str, *, full_refresh: bool = False) -> datetime | None:
+        """Return the latest time of a schedule that a run was made for; of another object's nothing is known."""
         try:
-            uid, _, time = self._cron_path(key).read_text(encoding="ascii").strip().partition(" ")
+            uid, _, time = self._cron_path(key, full_refresh).read_text(encoding="ascii").strip().partition(" ")
         except FileNotFoundError:
             return None
         return datetime.fromisoformat(time) if uid == owner else None
 
-    def save_schedule_time(self, key: Key, owner: str, time: datetime) -> None:
-        """Remember the time of the schedule that a run was made for."""
-        write_file(self._cron_path(key), f"{owner} {time.isoformat()}\n")
+    def save_schedule_time(self, key: Key, owner: str, time: datetime, *, full_refresh: bool = False) -> None:
+        """Remember the time of a schedule that a run was made for."""
+        path = self._cron_path(key, full_refresh)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_file(path, f"{owner} {time.isoformat()}\n")
+
+    def forget_full_refreshes(self, key: Key) -> None:
+        """Forget the schedule of full refreshes, as its CronJob would go."""
+        self._cron_path(key, full_refresh=True).unlink(missing_ok=True)
 
     def _take(self, record: Record) -> None:
         self._known[record.job] = record
         self._names.setdefault(record.key, set()).add(record.job)
 
-    def _cron_path(self, key: Key) -> Path:
+    def _cron_path(self, key: Key, full_refresh: bool) -> Path:
         _, namespace, name = key
-        return self.folder / namespace / f"{name}.cron"
+        return self.folder / namespace / f"{name}.cron{'-full' if full_refresh else ''}"
 
 
 def ended(record: Record, end: End) -> Record:

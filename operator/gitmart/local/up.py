@@ -7,7 +7,7 @@ Both begin alike: the manifests are read, the server is started, its tables are 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from gitmart.controller import dbtschedule, repository
+from gitmart.controller.address import Identity, previous_url
 from gitmart.controller.admission import Caps
 from gitmart.controller.conditions import READY
 from gitmart.local.exits import Exit, LocalError, ServerError
@@ -29,7 +30,7 @@ from gitmart.local.state import State
 from gitmart.local.wakeups import Wakeups
 from gitmart.local.workers import Cancelled
 from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
-from gitmart.resources.manifests import AnyResource, ManifestError, load_manifests
+from gitmart.resources.manifests import AnyResource, ManifestError, Manifests, read_manifests
 from gitmart.resources.repository import Repository, RepositoryStatus
 
 LOOK_SECONDS = 1.0  # between two looks at requests and deadlines; the end of a child wakes us at once
@@ -97,15 +98,18 @@ def _begun(state: State, files: Sequence[str]) -> Iterator[Beginning]:
         objects = Objects(state.folder("objects"))
         _correct(objects)
         now = datetime.now(UTC)
+        for config_map in wanted.config_maps:
+            objects.keep(config_map)
         resources: list[AnyResource] = (
-            objects.apply(wanted, now) if files else [*objects.all(Repository), *objects.all(DbtSchedule)]
+            objects.apply(wanted.resources, now) if files else [*objects.all(Repository), *objects.all(DbtSchedule)]
         )
         if not resources:
             raise LocalError("there is nothing to run: name manifests with -f FILE")
+        _tell_what_is_ignored(resources)
         _start_server(state)
         jobs = Jobs(state, lock)
         jobs.clear()
-        jobs.migrate()
+        jobs.migrate(sorted({each.spec.target.schema_name for each in objects.all(DbtSchedule)}))
         yield Beginning(objects, jobs, resources)
 
 
@@ -119,11 +123,20 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _wanted(files: Sequence[str]) -> list[AnyResource]:
+def _wanted(files: Sequence[str]) -> Manifests:
     try:
-        return load_manifests([file if file == "-" else Path(file) for file in files], allow_file_urls=True)
+        return read_manifests([file if file == "-" else Path(file) for file in files], allow_file_urls=True)
     except ManifestError as error:
         raise LocalError(str(error)) from None
+
+
+def _tell_what_is_ignored(resources: Sequence[AnyResource]) -> None:
+    for resource in resources:
+        if isinstance(resource, Repository) and resource.spec.cache is not None:
+            say(
+                f"repository/{resource.metadata.name}: spec.cache has no effect here: local mode has no volume claims, "
+                "and fetches what is new without one where the host can send it"
+            )
 
 
 def _correct(objects: Objects) -> None:
@@ -158,7 +171,7 @@ class Visit:
         try:
             for resource in resources:
                 if isinstance(resource, Repository):
-                    well &= tell(resource, self._repository(resource, addresses[repository.identity_of(resource)]))
+                    well &= tell(resource, self._repository(resource, addresses))
             for resource in resources:
                 if isinstance(resource, DbtSchedule):
                     well &= tell(resource, self._schedule(resource, targets[dbtschedule.target_of(resource)]))
@@ -169,7 +182,8 @@ class Visit:
             say(f"what the workers said is in {self.jobs.state.folder('logs')}")
         return Exit.ALL_WELL if well else Exit.RESOURCES_FAILED
 
-    def _repository(self, resource: Repository, working: Repository) -> Ending:
+    def _repository(self, resource: Repository, addresses: Mapping[Identity, Repository]) -> Ending:
+        working = addresses[repository.identity_of(resource)]
         now = datetime.now(UTC)
         if resource.spec.suspend:
             self._save(resource, repository.suspended(resource, now))
@@ -180,7 +194,7 @@ class Visit:
         resource = self._save(resource, repository.seen(resource, now))
         self._save(resource, repository.running(resource))
         try:
-            run = self.jobs.extract(resource)
+            run = self.jobs.extract(resource, previous_url(resource, addresses.__contains__))
         except Cancelled as cancelled:
             self._save(resource, repository.ended(resource, cancelled.run))
             raise

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Worker:
 
     `result_file` is None for a command that leaves no result. `log` takes its stderr; None leaves the
     terminal to it. `output` takes its stdout. `lock` is the descriptor of the state's lock. `grace` is in seconds,
-    from asking to killing. `url_file` is None for a command that needs no warehouse.
+    from asking to killing. `url_file` is None for a command that needs no warehouse. `environment` is added to ours.
     """
 
     words: Sequence[str]
@@ -56,6 +56,7 @@ class Worker:
     deadline: timedelta | None = None
     grace: float = TERMINATION_GRACE
     output: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def run(self) -> Run:
         """Run it to its end and return what was seen. Raise Cancelled on KeyboardInterrupt, once it has stopped."""
@@ -85,7 +86,7 @@ class Worker:
         with open(self.log or os.devnull, "ab") as log, open(self.output or os.devnull, "wb") as output:
             return subprocess.Popen(
                 self.command,
-                env=worker_environment(os.environ, self.url_file),
+                env=worker_environment({**os.environ, **self.environment}, self.url_file),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=log if self.log else None,

@@ -19,7 +19,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from gitmart.contract.durations import format_duration
 from gitmart.resources import dbtschedule, repository
-from gitmart.resources.base import API_VERSION, CEL_KEY, GROUP, NAME_RULE, VERSION, Resource
+from gitmart.resources.base import API_VERSION, CEL_KEY, GROUP, NAME_RULE, VERSION, Model, Resource
 from gitmart.resources.columns import PrinterColumn
 from gitmart.resources.quantity import Quantity
 
@@ -66,6 +66,8 @@ class _SchemaWriter(GenerateJsonSchema):
                 return format_duration(dft)
             case Quantity():
                 return str(dft)
+            case Model():
+                return dft.model_dump(mode="json", by_alias=True, exclude_none=True)
             case _:
                 return super().encode_default(dft)
 

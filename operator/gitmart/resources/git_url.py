@@ -11,8 +11,6 @@ from pydantic_core import CoreSchema, core_schema
 from gitmart.contract.repository_url import NETWORK_RULES, URL_LIMIT, RepositoryUrl, parse_repository_url
 from gitmart.resources.base import cel_matches
 
-UNCHANGEABLE = "cannot be changed: delete this Repository and create another for the other address"
-
 
 def _parse(value: object, info: ValidationInfo) -> RepositoryUrl:
     if isinstance(value, RepositoryUrl):
@@ -30,11 +28,14 @@ def url_rules(field: str) -> list[dict[str, str]]:
     address may hold a password. Of a mapping it repeats nothing.
     """
     value = f"self.{field}"
-    rules = [
-        (f"{'!' if rule.forbidden else ''}{cel_matches(rule.pattern, value)}", rule.message) for rule in NETWORK_RULES
+    return [
+        {
+            "rule": f"{'!' if rule.forbidden else ''}{cel_matches(rule.pattern, value)}",
+            "message": rule.message,
+            "fieldPath": f".{field}",
+        }
+        for rule in NETWORK_RULES
     ]
-    rules.append((f"{value} == oldSelf.{field}", UNCHANGEABLE))
-    return [{"rule": rule, "message": message, "fieldPath": f".{field}"} for rule, message in rules]
 
 
 class _UrlField:

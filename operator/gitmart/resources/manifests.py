@@ -1,5 +1,5 @@
 """
-Read manifests: files, folders or standard input -> Repository and DbtSchedule objects.
+Read manifests: files, folders or standard input -> Repository and DbtSchedule objects, and ConfigMaps beside them.
 
 Every mistake of every file is told at once, each with its file, its object and its field as the user spells it.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -16,15 +17,22 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gitmart.resources.base import API_VERSION, GROUP
+from gitmart.resources.config_map import ConfigMap
 from gitmart.resources.dbtschedule import DbtSchedule
 from gitmart.resources.documents import FILE_LIMIT, UnreadableError, as_kubectl_sends, read_documents
 from gitmart.resources.repository import Repository
 
 AnyResource: TypeAlias = Repository | DbtSchedule
+AnyObject: TypeAlias = AnyResource | ConfigMap
 
 FILES_LIMIT = 1000  # files of one command; a folder with more is a mistake
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
-_MODELS: Final[Mapping[str, type[AnyResource]]] = {"Repository": Repository, "DbtSchedule": DbtSchedule}
+_MODELS: Final[Mapping[str, type[AnyObject]]] = {
+    "Repository": Repository,
+    "DbtSchedule": DbtSchedule,
+    "ConfigMap": ConfigMap,
+}
+_VERSIONS: Final = {"ConfigMap": "v1"}  # of apiVersion; all others are ours
 # What Kubernetes accepts under metadata, for telling a misspelt field from one that is its own business.
 _METADATA: Final = (
     *("annotations", "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers"),
@@ -54,16 +62,29 @@ class ManifestError(ValueError):
         self.mistakes = mistakes
 
 
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """What stands in manifests, in the order it was named."""
+
+    resources: list[AnyResource]
+    config_maps: list[ConfigMap]
+
+
 def load_manifests(paths: Iterable[Path | str], *, allow_file_urls: bool) -> list[AnyResource]:
+    """Return the resources of `read_manifests`."""
+    return read_manifests(paths, allow_file_urls=allow_file_urls).resources
+
+
+def read_manifests(paths: Iterable[Path | str], *, allow_file_urls: bool) -> Manifests:
     """
-    Return the objects of all manifests, in the order they were named.
+    Return the objects of all manifests.
 
     A path is a file, a folder (its *.yaml, *.yml and *.json files, sorted) or `-` for standard input.
     `allow_file_urls` accepts `file:///abs/path` addresses. Raises ManifestError with every mistake.
     """
     mistakes: list[str] = []
     loaded: dict[tuple[str, str, str], str] = {}
-    resources: list[AnyResource] = []
+    found = Manifests([], [])
     for source, content in _contents(paths, mistakes):
         try:
             documents = _expanded(read_documents(content, is_json=source.endswith(".json")))
@@ -73,18 +94,21 @@ def load_manifests(paths: Iterable[Path | str], *, allow_file_urls: bool) -> lis
         if not documents:
             mistakes.append(f"{source}: holds no manifest: it is empty")
         for number, document in enumerate(documents, start=1):
-            resource, found = _parse(document, number, allow_file_urls=allow_file_urls)
-            mistakes += [f"{source}: {mistake}" for mistake in found]
+            resource, wrong = _parse(document, number, allow_file_urls=allow_file_urls)
+            mistakes += [f"{source}: {mistake}" for mistake in wrong]
             if resource is not None:
                 identity = (resource.kind, resource.metadata.namespace, resource.metadata.name)
                 if identity in loaded:
                     name = f"{resource.kind}/{resource.metadata.name}"
                     mistakes.append(f"{source}: {name}: stands in {loaded[identity]} already: name each object once")
                 loaded.setdefault(identity, source)
-                resources.append(resource)
+                if isinstance(resource, ConfigMap):
+                    found.config_maps.append(resource)
+                else:
+                    found.resources.append(resource)
     if mistakes:
         raise ManifestError(mistakes)
-    return resources
+    return found
 
 
 def _contents(paths: Iterable[Path | str], mistakes: list[str]) -> Iterator[tuple[str, bytes]]:
@@ -127,7 +151,7 @@ def _expanded(documents: list[object]) -> list[object]:
     return found
 
 
-def _parse(document: object, number: int, *, allow_file_urls: bool) -> tuple[AnyResource | None, list[str]]:
+def _parse(document: object, number: int, *, allow_file_urls: bool) -> tuple[AnyObject | None, list[str]]:
     """Return the object of one document, or None, and its mistakes."""
     document = as_kubectl_sends(document)
     if not isinstance(document, dict):
@@ -141,7 +165,8 @@ def _parse(document: object, number: int, *, allow_file_urls: bool) -> tuple[Any
         return None, [f"{name}: {mistake}" for mistake in mistakes]
     mistakes += _unknown_metadata(document.get("metadata"))
     try:
-        resource = model.parse({**document, "apiVersion": API_VERSION}, allow_file_urls=allow_file_urls)
+        typed = {**document, "apiVersion": _VERSIONS.get(str(kind), API_VERSION)}
+        resource = model.parse(typed, allow_file_urls=allow_file_urls)
     except ValidationError as error:
         mistakes += mistakes_of(error, model)
         resource = None
@@ -164,13 +189,19 @@ def _shown(value: object) -> str:
 def _wrong_type(document: Mapping[str, object]) -> list[str]:
     """Return what is wrong with apiVersion and kind."""
     mistakes = []
-    for field, allowed in (("apiVersion", (API_VERSION,)), ("kind", tuple(_MODELS))):
+    version = _VERSIONS.get(str(document.get("kind")), API_VERSION)
+    for field, allowed in (("apiVersion", (version,)), ("kind", tuple(_MODELS))):
         value = document.get(field)
         if value is None:
-            mistakes.append(f"{field}: is required; write {' or '.join(allowed)}")
+            mistakes.append(f"{field}: is required; write {_choice(allowed)}")
         elif value not in allowed:
-            mistakes.append(f"{field}: {_shown(value)!r} is not known to {GROUP}; write {' or '.join(allowed)}")
+            mistakes.append(f"{field}: {_shown(value)!r} is not known to {GROUP}; write {_choice(allowed)}")
     return mistakes
+
+
+def _choice(words: tuple[str, ...]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _unknown_metadata(metadata: object) -> list[str]:

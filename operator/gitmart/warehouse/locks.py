@@ -27,6 +27,8 @@ class Lock:
 REPOSITORY = 0x67_6D_01  # "gm" and a number: no other application of the database is likely to use it
 TARGET = 0x67_6D_02
 MIGRATION_LOCK = Lock(0x67_6D_03, 0)
+IDENTITY_LOCK = Lock(0x67_6D_04, 0)  # of a transaction that settles which contributors are one person
+FORGET_LOCK = Lock(0x67_6D_05, 0)  # shared by merges, alone for whoever forgets a person; taken before IDENTITY_LOCK
 
 
 def repository_lock(repository_id: int) -> Lock:
@@ -52,6 +54,17 @@ def try_lock(connection: Connection, lock: Lock) -> bool:
 def unlock(connection: Connection, lock: Lock) -> None:
     """Give the lock back."""
     connection.execute("select pg_advisory_unlock(%s, %s)", [lock.kind, lock.key])
+
+
+@contextmanager
+def shared_lock(connection: Connection, lock: Lock) -> Iterator[None]:
+    """Hold the lock together with others who share it, after waiting for whoever has it alone."""
+    connection.execute("select pg_advisory_lock_shared(%s, %s)", [lock.kind, lock.key])
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("select pg_advisory_unlock_shared(%s, %s)", [lock.kind, lock.key])
 
 
 @contextmanager

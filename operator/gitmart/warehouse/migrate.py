@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import psycopg
 import sqlalchemy
@@ -16,13 +16,16 @@ from gitmart.warehouse.locks import MIGRATION_LOCK, session_lock
 from gitmart.warehouse.passwords import set_passwords
 from gitmart.warehouse.revision import MIGRATIONS, needed_revision
 from gitmart.warehouse.roles import Role, ensure_roles
+from gitmart.warehouse.targets import make_target
 
 log = logging.getLogger(__name__)
 
 
-def migrate(url: str, revision: str = "head", passwords: Mapping[Role, str] = {}) -> str:
+def migrate(url: str, revision: str = "head", passwords: Mapping[Role, str] = {}, targets: Iterable[str] = ()) -> str:
     """
-    Upgrade to `revision` (default: the newest), set passwords and return the revision the warehouse is at then.
+    Upgrade to `revision` (default: the newest), and return the revision the warehouse is at then.
+
+    Sets passwords too, and makes the schemas of dbt's targets besides the default one.
 
     Two at once: the second waits for the first and finds nothing left to do. Each revision is a
     transaction of its own, so a killed migration leaves whole revisions. Raise WarehouseError.
@@ -33,6 +36,8 @@ def migrate(url: str, revision: str = "head", passwords: Mapping[Role, str] = {}
                 ensure_roles(holder)
                 _upgrade(url, revision)
                 set_passwords(holder, passwords)
+                for target in targets:
+                    make_target(holder, target)
         except psycopg.Error as error:
             raise classify(error) or error from None
         except sqlalchemy.exc.DBAPIError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitmart.contract.durations import format_duration
+from gitmart.contract.sizes import format_size
 from gitmart.resources.labels import (
     GENERATION,
     GIT_HOST,
@@ -15,18 +16,43 @@ from gitmart.resources.labels import (
     REPOSITORY_LABEL,
     REQUESTED_AT,
     SLOT,
+    URL,
 )
 from gitmart.resources.repository import Repository
+from gitmart.resources.shape import shape_options
 from gitmart.workloads.jobs import job_spec, owned_by
-from gitmart.workloads.pods import CREDENTIALS, TERMINATION_LOG, WAREHOUSE, Secret, Worker, WorkerSettings, pod_template
+from gitmart.workloads.pods import (
+    CACHE,
+    CREDENTIALS,
+    MAILMAP,
+    METADATA,
+    TERMINATION_LOG,
+    WAREHOUSE,
+    ConfigMap,
+    Secret,
+    Worker,
+    WorkerSettings,
+    pod_template,
+)
 
-STORAGE = "20Gi"  # of the clone; a bare one of the largest public repositories takes a third of it
+# Besides what is fetched the pod holds lists of commits, and what git writes between two looks at it.
+LEAST_ROOM = 4 << 30  # bytes
+ROOM_SHARE = 4  # of what may be fetched, one part in so many
 
 
 def extraction_job(
-    repository: Repository, name: str, slot: str, token: str | None, settings: WorkerSettings
+    repository: Repository,
+    name: str,
+    slot: str,
+    token: str | None,
+    settings: WorkerSettings,
+    previous_url: str | None = None,
 ) -> dict[str, Any]:
-    """Return the Job, as the API takes it. `slot` is what it is made for, `token` the request it answers."""
+    """
+    Return the Job, as the API takes it. `slot` is what it is made for, `token` the request it answers.
+
+    `previous_url` is the address whose rows shall go on under that of the spec.
+    """
     metadata, spec = repository.metadata, repository.spec
     labels = {REPOSITORY_LABEL: metadata.name, MANAGED_BY_LABEL: MANAGED_BY}
     annotations = {
@@ -34,11 +60,12 @@ def extraction_job(
         GENERATION: str(metadata.generation),
         OWNER_UID: metadata.uid or "",
         GIT_HOST: spec.url.host,
+        URL: str(spec.url),
         IMAGE: settings.image,
     }
     if token is not None:
         annotations[REQUESTED_AT] = token
-    template = pod_template(_worker(repository, settings), settings, labels, spec.pod_template)
+    template = pod_template(_worker(repository, settings, previous_url), settings, labels, spec.pod_template)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -59,7 +86,13 @@ def _environment(settings: WorkerSettings) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _worker(repository: Repository, settings: WorkerSettings) -> Worker:
+def _storage(repository: Repository) -> str:
+    """Return what the pod may write, as a quantity: what may be fetched, and room for the rest."""
+    fetched = repository.spec.limits.bytes.bytes
+    return format_size(fetched + max(LEAST_ROOM, fetched // ROOM_SHARE))
+
+
+def _worker(repository: Repository, settings: WorkerSettings, previous_url: str | None) -> Worker:
     spec, namespace = repository.spec, repository.metadata.namespace
     warehouse = spec.warehouse_ref.name
     secrets = [Secret("warehouse", warehouse, WAREHOUSE, "extract-url")]
@@ -72,14 +105,28 @@ def _worker(repository: Repository, settings: WorkerSettings) -> Worker:
         secrets.append(Secret("credentials", spec.secret_ref.name, CREDENTIALS))
         environment["GITMART_CREDENTIALS_DIR"] = CREDENTIALS
         environment["GITMART_CREDENTIALS_SOURCE"] = f"Secret {spec.secret_ref.name} in namespace {namespace}"
+    if spec.metadata is not None and spec.metadata.secret_ref is not None:
+        name = spec.metadata.secret_ref.name
+        secrets.append(Secret("metadata", name, METADATA, "token"))
+        environment["GITMART_METADATA_CREDENTIALS_DIR"] = METADATA
+        environment["GITMART_METADATA_CREDENTIALS_SOURCE"] = f"Secret {name} in namespace {namespace}"
+    config_maps = []
+    if (ref := spec.mailmap) is not None:
+        config_maps.append(ConfigMap("mailmap", ref.name, MAILMAP, ref.key))
+        environment["GITMART_MAILMAP_FILE"] = f"{MAILMAP}/mailmap"
+        environment["GITMART_MAILMAP_SOURCE"] = f"key {ref.key} of ConfigMap {ref.name} in namespace {namespace}"
     words = [
         "extract",
         f"--url={spec.url}",
-        *(f"--include-branch={glob}" for glob in spec.branches.include),
-        *(f"--exclude-branch={glob}" for glob in spec.branches.exclude),
+        *([f"--previous-url={previous_url}"] if previous_url else []),
+        *shape_options(spec),
+        *(spec.metadata.options if spec.metadata else ()),
         *(f"--allow-network={network}" for network in settings.allowed_networks),
+        *spec.limits.options,
         "--work-dir=/work",
+        *([f"--cache-dir={CACHE}"] if spec.cache else []),
         f"--timeout={format_duration(spec.timeout)}",
         f"--result-file={TERMINATION_LOG}",
     ]
-    return Worker(words, environment, spec.resources, spec.timeout, STORAGE, secrets)
+    claim = spec.cache.persistent_volume_claim.claim_name if spec.cache else None
+    return Worker(words, environment, spec.resources, spec.timeout, _storage(repository), secrets, config_maps, claim)

@@ -20,6 +20,9 @@ from gitmart.resources.quantity import ComputeResources
 USER = 10001  # of the image
 WAREHOUSE = "/etc/gitmart/warehouse"
 CREDENTIALS = "/etc/gitmart/credentials"
+METADATA = "/etc/gitmart/metadata"
+MAILMAP = "/etc/gitmart/mailmap"
+CACHE = "/cache"
 TERMINATION_LOG = "/dev/termination-log"
 # A worker keeps its timeout itself and tells of it; this much later the kubelet stops it.
 DEADLINE_GRACE = timedelta(minutes=1)
@@ -51,6 +54,13 @@ class Worker:
     timeout: timedelta
     storage: str  # of /work, as a quantity
     secrets: Sequence[Secret]
+    config_maps: Sequence[ConfigMap] = ()
+    claim: str | None = None  # the persistent volume claim that is mounted at CACHE, for writing
+
+    @property
+    def mounts(self) -> Sequence[Secret | ConfigMap]:
+        """Return all that is mounted read-only."""
+        return [*self.secrets, *self.config_maps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,31 @@ class Secret:
     secret: str
     path: str
     key: str | None = None
+
+    def volume(self) -> Json:
+        """Return its volume."""
+        source: Json = {"secretName": self.secret, "optional": True, "defaultMode": 0o440}
+        if self.key is not None:
+            source["items"] = [{"key": self.key, "path": self.key}]
+        return {"name": self.name, "secret": source}
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMap:
+    """A key of a ConfigMap, mounted into a worker as the file `name` in `path`. Optional as a Secret is."""
+
+    name: str
+    config_map: str
+    path: str
+    key: str
+
+    def volume(self) -> Json:
+        """Return its volume."""
+        items = [{"key": self.key, "path": self.name}]
+        return {
+            "name": self.name,
+            "configMap": {"name": self.config_map, "optional": True, "defaultMode": 0o440, "items": items},
+        }
 
 
 def pod_template(
@@ -75,6 +110,7 @@ def pod_template(
 
 
 def _pod(worker: Worker, settings: WorkerSettings) -> Json:
+    claims = [{"name": "cache", "persistentVolumeClaim": {"claimName": worker.claim}}] if worker.claim else []
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -92,7 +128,8 @@ def _pod(worker: Worker, settings: WorkerSettings) -> Json:
         "volumes": [
             {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
             {"name": "work", "emptyDir": {"sizeLimit": worker.storage}},
-            *(_volume(secret) for secret in worker.secrets),
+            *claims,
+            *(mount.volume() for mount in worker.mounts),
         ],
     }
 
@@ -119,7 +156,8 @@ def _container(worker: Worker, settings: WorkerSettings) -> Json:
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 # a mount of the pod's own
             {"name": "work", "mountPath": "/work"},
-            *({"name": secret.name, "mountPath": secret.path, "readOnly": True} for secret in worker.secrets),
+            *([{"name": "cache", "mountPath": CACHE}] if worker.claim else []),
+            *({"name": mount.name, "mountPath": mount.path, "readOnly": True} for mount in worker.mounts),
         ],
     }
 
@@ -127,13 +165,6 @@ def _container(worker: Worker, settings: WorkerSettings) -> Json:
 def _literal(text: str) -> str:
     """Return a text that the kubelet makes into this one: it reads $(NAME) as a variable and $$ as $."""
     return text.replace("$", "$$")
-
-
-def _volume(secret: Secret) -> Json:
-    source: Json = {"secretName": secret.secret, "optional": True, "defaultMode": 0o440}
-    if secret.key is not None:
-        source["items"] = [{"key": secret.key, "path": secret.key}]
-    return {"name": secret.name, "secret": source}
 
 
 def _scheduling(added: PodTemplate, settings: WorkerSettings) -> Json:

@@ -21,15 +21,20 @@ import psycopg
 import pytest
 import trustme
 
+from gitmart.contract.file_classes import PathRules
 from gitmart.contract.repository_url import parse_repository_url
+from gitmart.extract.git import Git
 from gitmart.extract.merge import Totals
 from gitmart.extract.progress import Lines
-from gitmart.extract.run import Run, extract
-from gitmart.extract.settings import Remote, Settings
+from gitmart.extract.run import extract
+from gitmart.extract.settings import Limits, Remote, Settings
+from gitmart.extract.shape import Shape
+from gitmart.extract.source import DiffTree, Source
+from gitmart.extract.work import Run
 
 CAMPAIGNS = Path(__file__).parents[2] / "campaigns"
 
-TABLES = ("commits", "commit_parents", "commit_files", "contributors", "refs", "removed_commits", "quarantine",
+TABLES = ("commits", "commit_parents", "commit_files", "commit_trailers", "contributors", "refs", "removed_commits", "quarantine",
           "repository_contributors")  # fmt: skip
 
 
@@ -41,9 +46,23 @@ class Extraction:
     work_dir: Path
     runs: int = 0
     facts: dict[str, object] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()  # what of Shape is asked for
+    cache: Path | None = None
 
-    def __call__(self, repository: Any, *, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> Totals:
-        """Extract and return the totals."""
+    def __call__(
+        self,
+        repository: Any,
+        *,
+        include: tuple[str, ...] = (),
+        exclude: tuple[str, ...] = (),
+        limits: Limits | None = None,
+        paths: PathRules = PathRules(),  # noqa: B008 # frozen
+        mailmap: bytes | None = None,
+        previous: Any = None,
+        reporter: type[Lines] = Lines,
+        source: Callable[[Git, Shape], Source] = DiffTree,
+    ) -> Totals:
+        """Extract and return the totals; `previous` is the repository whose address it had before."""
         self.runs += 1
         folder = self.work_dir / f"run{self.runs}"
         folder.mkdir(parents=True)
@@ -51,11 +70,14 @@ class Extraction:
             remote=Remote(parse_repository_url(repository.url, allow_file=True), allow_private_addresses=True),
             warehouse=self.warehouse.url("gitmart_extract"),
             work_dir=folder,
-            include=include,
-            exclude=exclude,
+            shape=Shape(include, exclude, paths, **dict.fromkeys(self.kept, True)),
             workers=2,
+            limits=limits or Limits(),
+            mailmap=mailmap,
+            cache_dir=self.cache,
+            previous_url=parse_repository_url(previous.url, allow_file=True) if previous is not None else None,
         )
-        run = Run(settings, Lines())
+        run = Run(settings, reporter(), source)
         try:
             return extract(run)
         finally:
@@ -109,7 +131,8 @@ def assert_equals_git(
     def check(repository: Any) -> None:
         monkeypatch.setenv("GITMART_WAREHOUSE_URL", extraction.warehouse.url("gitmart_transform"))
         key = parse_repository_url(repository.url, allow_file=True).key
-        monkeypatch.setattr("sys.argv", ["compare", str(repository.git_dir), "--url-key", key])
+        options = [f"--{name.replace('_', '-')}" for name in extraction.kept]
+        monkeypatch.setattr("sys.argv", ["compare", str(repository.git_dir), "--url-key", key, *options])
         assert comparison.main() == 0
 
     return check

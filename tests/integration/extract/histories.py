@@ -65,12 +65,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A repository's life; `fork`: the refs of a second repository that borrows the objects of the first."""
+    """
+    A repository's life.
+
+    `fork`: the refs of a second repository that borrows the objects of the first. `kept`: whether extractions are
+    asked for everything that is optional, later: from the last step on.
+    """
 
     steps: tuple[Step, ...]
     sha256: bool = False
     has_alias: bool = False
     fork: tuple[NewRef, ...] = ()
+    kept: Literal["never", "always", "later"] = "never"
 
 
 @dataclass(slots=True)
@@ -203,13 +209,18 @@ _MESSAGES = (b"", b"\n", b"\n\nleading", b"cr\r\nlf\r\n", b"a | b \x01 \x1e \x1f
              b"ends in a tab\t", b"caf\xc3\xa9\n", b"caf\xe9\n", b"\xed\xa0\x80", b"-", b":100644 100644 a b M\n",
              b"1\t1\tpath", b"x\n\nSigned-off-by: A <a@x>\n", b"\xff\xfe\0\0", b"before\0after\n", b"\0", b"\0\0\n",
              b"caf\xe9\0\xe9", b"\\x00", b"diff --git a/x b/x\n", b"x" * 20_000)  # fmt: skip
+_TRAILERS = (b"Co-authored-by: Two <two@example.org>", b"co-authored-by : Two <two@example.org>", b" folded", b"#",
+             b"Signed-off-by: caf\xe9 <one@example.org>", b"Fixes: 0123", b"Key: value\r", b"words", b"",
+             b"Reviewed-by: \"Author One\" <one@example.org> # all", b"Conflicts:", b"\tfile", b"---",
+             b"Assisted-by: Tool:model", b"(cherry picked from commit 0123)", b"Co-authored-by: A <a\xa0@x>",
+             b"Caf\xc3\xa9: no <a@x>", b"Co-authored-by: <a@x> B <b@x>", b"Blamed-on: A <a@x>", b"x" * 300 + b": long")  # fmt: skip
 _HEADERS = (b"encoding ISO-8859-1\n", b"encoding no-such\n", b"encoding UTF-8\n", b"encoding CP1252\n",
             b"encoding EUC-JP\n", b"encoding UTF-7\n", b"encoding UTF-16\n", b"encoding \n", b"encoding  latin1 \n",
             b"gpgsig -----BEGIN\n \n line\n -----END\n", b"mergetag object 1\n type commit\n", b"author Two <2> 2 +0000\n",
             b"odd\n", b"encoding KOI8-R\nencoding UTF-8\n", b"HG:extra amend_source:1%0a\n")  # fmt: skip
 _PARTS = (b"file", b"other", b"folder", b"tab\there", b"tab at the end\t", b"line\nfeed", b'quote"d', b"caf\xc3\xa9",
           b"caf\xe9", b"caf\xe8", b"-dash", b"--", b"back\\slash", b" ", b":colon", b"*", b"a => b", b"{a => b}", b"...",
-          b".gitattributes", b".mailmap", b"\xff\xfe", b"\x7f", b"\r", b"HEAD", b"x" * 200)  # fmt: skip
+          b".gitattributes", b".mailmap", b"vendor", b"docs", b"tests", b"x.min.js", b"\xff\xfe", b"\x7f", b"\r", b"HEAD", b"x" * 200)  # fmt: skip
 _BRANCHES = (b"main", b"dev", b"old", b"release/1", b"release/2", b"HEAD", b"-x", b"0" * 40, b"refs/heads/main",
              b"odd/n\xc3\xa4me,with;signs'\"", b"caf\xe9", b"\xff", b"a'b", b"@", b"main/x", b"v1", b"x" * 200)  # fmt: skip
 _TAGS = tuple(
@@ -250,7 +261,32 @@ _idents: st.SearchStrategy[bytes | None] = st.one_of(
 _odd_idents = st.sampled_from((None, b"", b"C c@x", b"C <c@x", b"C c@x> 1 +0000", b"<> 5 +0000", b">< 1 +0000"))
 _paths = st.lists(_or_any(_PARTS, b"/\0", 4), min_size=1, max_size=3).map(b"/".join)
 _contents = _or_any(_CONTENTS, size=60)
-_edits = st.builds(
+# What repositories say of their files.
+_said_of_paths = st.builds(
+    b"%s %s\n".__mod__,
+    st.tuples(
+        st.sampled_from((b"*", b"*", b"file", b"*e*", b"vendor/**", b"/docs/*", b"**/tests/**", b"x.*", b"caf\xe9", b"[of]*", b"[attr]m")),
+        st.sampled_from((b"linguist-generated", b"-linguist-vendored", b"linguist-documentation", b"linguist-vendored=true",
+                         b"!linguist-generated", b"-linguist-documentation linguist-vendored", b"m", b"text")),
+    ),
+)  # fmt: skip
+_attributes = st.builds(
+    Edit,
+    st.just("write"),
+    path=st.sampled_from((b".gitattributes", b".gitattributes", b"folder/.gitattributes")),
+    content=st.lists(_said_of_paths, min_size=1, max_size=4).map(b"".join),
+    mode=st.sampled_from((REGULAR, REGULAR, REGULAR, EXECUTABLE, LINK)),
+)
+_MAILMAPS = (
+    b"Proper <proper@example.org> <ONE@example.org>\n<q@x> caf\xe9 <one@example.org>\nX <x@example.org>\n",
+    b"# none\ncaf\xe9 <caf\xe9@y> <caf\xe9@x>\nNobody <> <no-at>\nNo At <no@x> <no-at>\nA <one@example.org> <x@example.org>\n",
+    b"One <one@example.org>\n\0Two <one@example.org>\n",
+)
+_mailmaps = st.builds(
+    Edit, st.just("write"), st.just(0), st.just(b".mailmap"), st.sampled_from(_MAILMAPS),
+    st.sampled_from((REGULAR, REGULAR, EXECUTABLE, LINK)),
+)  # fmt: skip
+_usual_edits = st.builds(
     Edit,
     st.sampled_from(("write", "write", "write", "delete", "move", "move", "copy", "mode")),
     st.integers(0, 5),
@@ -258,10 +294,16 @@ _edits = st.builds(
     _contents,
     st.sampled_from((REGULAR, REGULAR, REGULAR, EXECUTABLE, LINK, SUBMODULE)),
 )
+_edits = st.integers(0, 9).flatmap(
+    lambda number: {7: _mailmaps, 8: _attributes, 9: _attributes}.get(number, _usual_edits)
+)
 _backs = st.integers(1, 4) | st.integers(1, 30)
 _parents = st.one_of(
     st.just((1,)), st.just((1,)), st.just(()), st.lists(_backs, min_size=1, max_size=5).map(tuple)
 )  # octopus merges, and one parent twice
+_messages = st.lists(st.sampled_from(_TRAILERS), max_size=5).map(
+    lambda lines: b"\n".join((b"a commit", b"", *lines, b""))
+)
 _commits = st.builds(
     NewCommit,
     _parents,
@@ -269,7 +311,7 @@ _commits = st.builds(
     _mostly(_idents, _odd_idents),
     _mostly(_idents, _odd_idents),
     _mostly(st.just(b""), st.lists(st.sampled_from(_HEADERS), max_size=2).map(b"".join)) | st.sampled_from(_HEADERS),
-    _mostly(_or_any(_MESSAGES, size=40), st.none()),
+    _mostly(_or_any(_MESSAGES, size=40) | _messages, st.none()),
 )
 _branches = st.sampled_from(_BRANCHES[:3]) | st.sampled_from(_BRANCHES)
 _targets = st.integers(0, 4) | st.integers(0, 40)
@@ -311,4 +353,5 @@ def histories(most_steps: int) -> st.SearchStrategy[History]:
         st.integers(0, 3).map(lambda number: number == 3),
         st.integers(0, 9).map(lambda number: number == 9),
         st.integers(0, 3).flatmap(lambda number: _refs if number == 3 else st.just(())),
+        st.sampled_from(("never", "always", "always", "later")),
     )

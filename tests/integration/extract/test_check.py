@@ -16,12 +16,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from gitmart.contract.file_classes import FileClass, PathRules
 from gitmart.contract.repository_url import parse_repository_url
 from gitmart.extract.check import check
 from gitmart.extract.confine import MEMORY, landlock_version
 from gitmart.extract.hermetic import hermetic_environment
 from gitmart.extract.history import whole_history
 from gitmart.extract.settings import Remote, Settings
+from gitmart.extract.shape import Shape
 
 ANYWHERE = "--allow-private-addresses"
 Globs = tuple[str, ...]
@@ -29,14 +31,17 @@ Globs = tuple[str, ...]
 needs_landlock = pytest.mark.skipif(not landlock_version(), reason="this kernel has no Landlock")
 
 
-def both(repository: Any, include: Globs = (), exclude: Globs = (), url: str | None = None) -> str:
+def both(
+    repository: Any, include: Globs = (), exclude: Globs = (), url: str | None = None, paths: PathRules | None = None
+) -> str:
     """Return the digest, after an extraction's way to it and a check's have agreed."""
     remote = Remote(parse_repository_url(url or repository.url, allow_file=True), allow_private_addresses=True)
+    shape = Shape(include, exclude, paths or PathRules())
     with tempfile.TemporaryDirectory() as folder:
-        asked = check(remote, Path(folder), include, exclude)
+        asked = check(remote, Path(folder), shape)
     with tempfile.TemporaryDirectory() as folder:
         environment = hermetic_environment(remote, Path(folder))
-        wishes = Settings(remote, "", Path(folder), include=include, exclude=exclude)
+        wishes = Settings(remote, "", Path(folder), shape=shape)
         read = whole_history(wishes, environment, lambda *_: None).refs
     assert (asked.digest, asked.default_branch) == (read.digest, read.default_branch)
     return asked.digest
@@ -56,14 +61,32 @@ def test_the_command_tells_what_an_extraction_tells(host: Any, repository: Any, 
     repository.commit()
     repository.git("branch", "other")
     repository.git("tag", "-a", "v1", "-m", "one", GIT_COMMITTER_NAME="a", GIT_COMMITTER_EMAIL="b")
-    extraction(repository, include=("m*", "o*"), exclude=("x",))
+    extraction.kept = {"first_parent_counts", "patch_ids"}
+    paths = PathRules(exclude=("a/", "b"), classes=(("*.go", FileClass.GENERATED), ("a=b", FileClass.TESTS)))
+    extraction(repository, include=("m*", "o*"), exclude=("x",), paths=paths)
 
     code, told = run_check(
-        f"--url={host.add(repository)}", "--include-branch=o*", "--include-branch=m*", "--exclude-branch=x", ANYWHERE
-    )
+        f"--url={host.add(repository)}", "--include-branch=o*", "--include-branch=m*", "--exclude-branch=x", ANYWHERE,
+        "--exclude-path=b", "--exclude-path=a/", "--path-class=generated=*.go", "--path-class=tests=a=b",
+        "--first-parent-counts", "--patch-ids",
+    )  # fmt: skip
 
     assert (code, told["kind"], told["outcome"], told["head"]) == (0, "check", "Succeeded", "main")
     assert told["refsDigest"] == extraction.facts["refsDigest"]
+
+
+def test_a_look_finds_news_once_a_mailmap_of_the_user_is_taken_away(
+    host: Any, repository: Any, extraction: Any
+) -> None:
+    repository.commit()
+    address = f"--url={host.add(repository)}"
+    extraction(repository, mailmap=b"Proper <proper@example.org> <one@example.org>\n")
+    with_mailmap = extraction.facts["refsDigest"]
+    assert run_check(address, ANYWHERE)[1]["refsDigest"] != with_mailmap
+
+    extraction(repository)
+
+    assert run_check(address, ANYWHERE)[1]["refsDigest"] == extraction.facts["refsDigest"] != with_mailmap
 
 
 def test_whatever_an_extraction_would_bring_changes_the_digest(repository: Any) -> None:
@@ -77,6 +100,8 @@ def test_whatever_an_extraction_would_bring_changes_the_digest(repository: Any) 
     seen.append(both(repository, include=("m*",)))
     seen.append(both(repository, exclude=("m*",)))
     seen.append(both(repository, include=("m*",), exclude=("x",)))
+    seen.append(both(repository, paths=PathRules(exclude=("x",))))
+    seen.append(both(repository, paths=PathRules(classes=(("x", FileClass.TESTS),))))
     repository.git("tag", "light")
     seen.append(both(repository))
     repository.git("tag", "-a", "v1", "-m", "one", GIT_COMMITTER_NAME="a", GIT_COMMITTER_EMAIL="b")
@@ -190,7 +215,7 @@ def test_any_refs_agree(
         pytest.param("nothing", 66, "NotFound", "nothing", id="not there"),
         pytest.param("broken", 68, "HostUnreachable", "503", id="out of order"),
         pytest.param("silent", 72, "Timeout", "timeout of 2s", id="silent"),
-        pytest.param("endless", 65, "RepositoryDamaged", "64 MiB of refs", id="too much"),
+        pytest.param("endless", 85, "LimitExceeded", "64 MiB of refs", id="too much"),
     ],
 )
 def test_each_refusal_has_its_outcome(path: str, code: int, outcome: str, says: str, host: Any, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_merge_that_counts_wrong_is_rolled_back(
     _grow(repository)
     monkeypatch.setattr(merging, "COMMITS", merging.COMMITS + "limit 2")
 
-    with pytest.raises(merging.MergeError, match="3 new commits were expected, 2 were merged"):
+    with pytest.raises(merging.MergeError, match="3 commits were expected, 2 were merged"):
         extraction(repository)
 
     assert extraction.warehouse.query("select count(*) from commits") == [(0,)]

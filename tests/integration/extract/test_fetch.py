@@ -14,11 +14,10 @@ from tests.cluster.waiting import wait_for
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.signals import Stopped
 from gitmart.extract import fetch as fetching
-from gitmart.extract.errors import ExtractError
-from gitmart.extract.partial import Partial
 
 DAY = 86_400  # seconds
 END = object()
+EVERYTHING = frozenset({"first_parent_counts", "patch_ids"})  # that is optional
 AUTHOR = b"Author One <one@example.org>"
 TAGGER = {"GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org"}
 
@@ -54,6 +53,12 @@ def _dated(repo: Any, date: int, ref: str = "refs/heads/main") -> None:
     tree, head = repo.git("rev-parse", "HEAD^{tree}", "HEAD").encode().split()
     lines = (b"tree " + tree, b"parent " + head, b"author %b %d +0000" % (AUTHOR, date))
     repo.commit_object(b"\n".join(lines) + b"\ncommitter %b %d +0000\n\nlying date\n" % (AUTHOR, date), ref)
+
+
+def _merge(repo: Any, branch: str) -> None:
+    """Merge with the content of both."""
+    repo.git("read-tree", "-u", "--reset", repo.git("merge-tree", "--write-tree", "HEAD", branch))
+    repo.merge(branch)
 
 
 def fast_forward(repo: Any) -> Iterator[None]:
@@ -108,6 +113,45 @@ def fast_forward_to_a_known_branch(repo: Any) -> Iterator[None]:
     repo.git("checkout", "-q", "main")
     yield
     repo.git("merge", "-q", "--ff-only", "next")
+
+
+def merge_onto_the_boundary(repo: Any) -> Iterator[None]:
+    """The first parent is the last run's tip, and nothing behind it is fetched."""
+    _grow(repo, 20, days=2)
+    repo.git("checkout", "-q", "-b", "topic", "HEAD~2")
+    yield
+    _grow(repo, 3, "topic.txt")
+    repo.git("checkout", "-q", "main")
+    _merge(repo, "topic")
+
+
+def merge_of_what_is_known(repo: Any) -> Iterator[None]:
+    """No file is new, and yet the merge is compared with its first parent: those of the other one are read."""
+    _grow(repo, 10)
+    repo.git("checkout", "-q", "-b", "topic", "HEAD~2")
+    _grow(repo, 3, "topic.txt")
+    repo.git("checkout", "-q", "main")
+    yield
+    _merge(repo, "topic")
+
+
+def merge_into_a_branch_that_slept(repo: Any) -> Iterator[None]:
+    _grow(repo, 2)
+    repo.git("branch", "stable")
+    _grow(repo, 40)
+    yield
+    repo.git("checkout", "-q", "stable")
+    _merge(repo, "main")
+    repo.git("checkout", "-q", "main")
+
+
+def merge_into_an_ancient_commit(repo: Any) -> Iterator[None]:
+    """The first parent is known, on no changed ref, and much older than the last run's tips."""
+    _grow(repo, 60)
+    yield
+    repo.git("checkout", "-q", "-b", "integration", "HEAD~50")
+    _merge(repo, "main~3")
+    repo.git("checkout", "-q", "main")
 
 
 def octopus(repo: Any) -> Iterator[None]:
@@ -408,7 +452,8 @@ def a_folder_where_a_branch_was(repo: Any) -> Iterator[None]:
 
 STORIES = (
     fast_forward, nothing, several_steps, merge_of_an_old_branch, merge_of_a_known_branch,
-    fast_forward_to_a_known_branch, octopus, branch_from_an_ancient_commit, branch_at_a_known_commit, long_branch,
+    fast_forward_to_a_known_branch, merge_onto_the_boundary, merge_of_what_is_known, merge_into_a_branch_that_slept,
+    merge_into_an_ancient_commit, octopus, branch_from_an_ancient_commit, branch_at_a_known_commit, long_branch,
     a_branch_that_slept, force_push, force_push_back, force_push_that_a_tag_survives, deleted_branch,
     branch_that_comes_back, another_default_branch, renamed_default_branch, detached_head,
     head_at_a_commit_without_a_ref, head_that_points_nowhere,
@@ -429,6 +474,7 @@ def _told(extraction: Any) -> tuple[object, object]:
 def test_what_is_fetched_alone_equals_a_fresh_extraction(
     story: Story, filters: bool, repository: Any, extraction: Any, fresh_extraction: Any, assert_equals_git: Check
 ) -> None:
+    extraction.kept = fresh_extraction.kept = EVERYTHING if filters else frozenset()
     repository.git("config", "uploadpack.allowFilter", str(filters))
     steps = story(repository)
     next(steps)
@@ -470,10 +516,17 @@ def live(repository: Any, host: Any) -> Live:
 def test_a_host_is_asked_three_times_and_sends_little(
     live: Live, host: Any, extraction: Any, assert_equals_git: Check
 ) -> None:
+    extraction.kept = EVERYTHING
+    live.repository.git("branch", "topic")
+    _grow(live.repository, 5)
     extraction(live)
     whole = extraction.facts["bytesFetched"]
     host.asked.clear()
-    _grow(live.repository, 10)
+    live.repository.git("checkout", "-q", "topic")
+    _grow(live.repository, 5, "topic.txt")
+    live.repository.git("checkout", "-q", "main")
+    _grow(live.repository, 5)
+    _merge(live.repository, "topic")
 
     extraction(live)
 
@@ -495,45 +548,6 @@ def test_a_host_without_news_sends_nothing(live: Live, host: Any, extraction: An
 
     assert (_told(extraction), extraction.facts["bytesFetched"]) == (("incremental", None), 0)
     assert sum("info/refs" in path for path in host.asked) == 1
-
-
-@pytest.mark.parametrize("left_out", [1, 5], ids=["one", "all"])
-def test_a_missing_blob_is_neither_fetched_alone_nor_counted(
-    left_out: int,
-    live: Live,
-    host: Any,
-    extraction: Any,
-    assert_equals_git: Check,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    extraction(live)
-    _grow(live.repository, 4)
-    missing_blobs = Partial.missing_blobs
-    monkeypatch.setattr(Partial, "missing_blobs", lambda *words: sorted(missing_blobs(*words))[left_out:])
-    host.asked.clear()
-
-    extraction(live)
-
-    assert extraction.facts["fetch"] == "full"
-    assert "not whole" in str(extraction.facts["fetchReason"])
-    # What it has, the commits, the other contents if any, and then the clone.
-    assert sum("info/refs" in path for path in host.asked) == (4 if left_out == 1 else 3)
-    assert_equals_git(live)
-    assert extraction.warehouse.query("select count(*) from pg_tables where schemaname = 'gitmart_staging'") == [(0,)]
-
-
-def test_a_missing_tree_is_noticed(
-    live: Live, extraction: Any, assert_equals_git: Check, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    extraction(live)
-    _grow(live.repository, 4)
-    fetch = Partial.fetch
-    monkeypatch.setattr(Partial, "fetch", lambda *words, **options: fetch(*words, **{**options, "objects": "tree:0"}))
-
-    extraction(live)
-
-    assert extraction.facts["fetch"] == "full"
-    assert_equals_git(live)
 
 
 def test_a_boundary_that_is_not_known_is_no_proof(
@@ -560,31 +574,6 @@ def test_the_boundary_moves_back_until_it_is_known(
     extraction(live)
 
     assert _told(extraction) == ("incremental", None)
-    assert_equals_git(live)
-
-
-def test_a_host_that_lies_about_a_tag_is_read_whole(
-    live: Live, extraction: Any, assert_equals_git: Check, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    repository = live.repository
-    old = repository.git("rev-parse", "HEAD~9").encode()
-    extraction(live)
-    _grow(repository, 9)
-    repository.git("tag", "-m", "of no branch", "lie", **TAGGER)
-    repository.git("reset", "-q", "--hard", "HEAD~8")
-    ask = fetching.ask
-
-    def lie(*words: Any) -> Any:
-        answer = ask(*words)
-        answer.peeled[b"refs/tags/lie"] = old
-        return answer
-
-    monkeypatch.setattr(fetching, "ask", lie)
-
-    extraction(live)
-
-    assert extraction.facts["fetch"] == "full"
-    assert "which it does not" in str(extraction.facts["fetchReason"])
     assert_equals_git(live)
 
 
@@ -701,24 +690,6 @@ def test_a_sha256_repository_is_followed(make_repository: Any, extraction: Any, 
 
     assert _told(extraction) == ("incremental", None)
     assert_equals_git(repository)
-
-
-def test_a_host_that_refuses_in_the_middle_is_believed(
-    live: Live, extraction: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    extraction(live)
-    before = extraction.rows()
-    _grow(live.repository, 2)
-
-    def refuse(*words: Any) -> None:
-        raise ExtractError("the host refused the credentials", Outcome.AUTHENTICATION_FAILED)
-
-    monkeypatch.setattr(Partial, "fetch_blobs", refuse)
-
-    with pytest.raises(ExtractError, match="refused"):
-        extraction(live)
-
-    assert extraction.rows() == before
 
 
 def test_a_stop_while_fetching_leaves_no_process(

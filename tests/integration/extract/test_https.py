@@ -12,8 +12,9 @@ from gitmart.contract.outcomes import Outcome
 from gitmart.contract.repository_url import parse_repository_url
 from gitmart.extract.errors import ExtractError
 from gitmart.extract.progress import Lines
-from gitmart.extract.run import Run, extract
+from gitmart.extract.run import extract
 from gitmart.extract.settings import Remote, Settings
+from gitmart.extract.work import Run
 
 
 @pytest.fixture

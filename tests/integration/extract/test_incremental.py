@@ -71,8 +71,8 @@ def test_a_force_push_moves_commits_to_removed_commits(
     assert_equals_git(repository)
     removed = extraction.warehouse.query("select commit_hash, removed_run, reason from removed_commits")
     assert sorted(removed) == sorted((name, 2, "unreachable") for name in gone)
-    orphans = """select count(*) from (select commit_id from commit_files union all select commit_id from commit_parents)
-                 as child where not exists (select from commits where id = child.commit_id)"""
+    orphans = """select count(*) from (select commit_id from commit_files union all select commit_id from commit_parents
+                 union all select commit_id from commit_trailers) as child where not exists (select from commits where id = child.commit_id)"""
     assert extraction.warehouse.query(orphans) == [(0,)]
 
 

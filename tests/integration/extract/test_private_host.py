@@ -48,7 +48,7 @@ def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 def address(host: Any, repository: Any) -> str:
     """A repository with one commit that the host shows to members only."""
     repository.commit()
-    host.watched = "canary"
+    host.watched = '"\\#;%$'  # in both of them, and in nobody else's processes
     return str(host.add(repository, "members/project.git"))
 
 
@@ -103,7 +103,9 @@ def test_a_secret_that_is_not_there_is_awaited(address: str, credentials: Any, r
     result = run_extract(f"--url={address}", *LOCAL)
 
     assert (result["exit"], result["outcome"]) == (79, "SecretMissing")
-    assert str(result["message"]).startswith(f"{WORDS} is missing or empty: allowed are username and password")
+    assert str(result["message"]).startswith(
+        f"{WORDS} is missing or empty: an https:// address takes username and password"
+    )
 
 
 @pytest.mark.parametrize("by", ["administrator", "repository"])

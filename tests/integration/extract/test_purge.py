@@ -15,6 +15,17 @@ from gitmart.extract.purge import TABLES
 from gitmart.warehouse.connections import connect
 from gitmart.warehouse.locks import repository_lock, try_lock
 
+# What hosts' APIs told of each repository.
+METADATA = """
+insert into repository_snapshots (repository_id, taken_on, taken_at, last_seen_at, run_number, provider, host_id)
+    select id, now(), now(), now(), 1, 'github', id from repositories;
+insert into repository_topics select id, 1, repository_id, 'git' from repository_snapshots;
+insert into repository_languages select id, 'Python', repository_id, 1, 1 from repository_snapshots;
+insert into host_answers select id, 'repository', '', '', '', '' from repositories;
+insert into repository_metadata (repository_id, provider, api_url, attempted_at, outcome, message, requests, pending,
+    next_at) select id, 'github', '', now(), 'Succeeded', '', 3, 0, now() from repositories;
+"""
+
 Purge = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -36,18 +47,25 @@ def two(make_repository: Any, extraction: Any) -> tuple[Any, Any]:
     first, second = make_repository("group/first"), make_repository("other/second")
     for repository in (first, second):
         repository.write(b"odd \xff", "x\n")
-        repository.commit(b"odd \xff", "One \ufffd <one@example.org>")
+        repository.write(".mailmap", "Proper One <proper@example.org> <one@example.org>\n")
+        repository.commit(b"odd \xff\n\nAcked-by: Two <two@example.org>\n", "One \ufffd <one@example.org>")
         repository.git("branch", "kept")
         repository.commit("soon gone")
-        extraction(repository)
+        former = make_repository(f"former/{repository.path.name}")
+        former.git("fetch", "-q", str(repository.path), "main", "kept")
+        former.git("reset", "-q", "--hard", "FETCH_HEAD")
+        extraction(former)
         repository.git("reset", "-q", "--hard", "kept")
         repository.commit("instead")
-        extraction(repository)
+        extraction(repository, previous=former)
+    extraction.warehouse.query(METADATA)
     return first, second
 
 
 def _rows(warehouse: Any) -> dict[str, list[tuple[object, ...]]]:
-    return {table: warehouse.query(f"select * from {table} order by 1, 2, 3") for table in TABLES}
+    # Merges by other rules than a mailmap are of no repository.
+    of = {"identity_merges": "where repository_id is not null"}
+    return {table: warehouse.query(f"select * from {table} {of.get(table, '')} order by 1, 2, 3") for table in TABLES}
 
 
 def test_it_knows_every_table_with_a_repository(warehouse: Any) -> None:

@@ -66,7 +66,11 @@ def test_the_child_is_asked_for_what_the_repository_wants() -> None:
             "apiVersion": "gitmart.dev/v1alpha1",
             "kind": "Repository",
             "metadata": {"name": "project", "namespace": "team"},
-            "spec": {"url": URL, "branches": {"include": ["main", "release/*"], "exclude": ["wip/*"]}},
+            "spec": {
+                "url": URL,
+                "branches": {"include": ["main", "release/*"], "exclude": ["wip/*"]},
+                "patchIds": True,
+            },
         }
     )
     chosen = options(script, networks=("10.0.0.0/8",), timeout=timedelta(seconds=90))
@@ -76,6 +80,7 @@ def test_the_child_is_asked_for_what_the_repository_wants() -> None:
     assert run.result is not None
     assert run.result["words"] == [
         f"--url={URL}", "--timeout=1m30s", "--include-branch=main", "--include-branch=release/*", "--exclude-branch=wip/*",
+        "--patch-ids",
         "--allow-network=10.0.0.0/8",
     ]  # fmt: skip
 
@@ -132,6 +137,12 @@ def _settings(**environment: str) -> Settings:
         pytest.param(f"print({GOOD!r}); sys.exit(68)", "Bug", "ended with exit code 68", id="contradiction"),
         pytest.param(f"print('x' * {OUTPUT_LIMIT + 1})", "Bug", "printed more than 64 KiB", id="too much"),
         pytest.param("while True: os.write(1, b'x' * 4096)", "Bug", "printed more than 64 KiB", id="endless"),
+        pytest.param(
+            "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: os.write(1, b'x' * 65536)",
+            "Bug",
+            "printed more than 64 KiB",
+            id="endless and stubborn",
+        ),
     ],
 )
 def test_a_child_that_misbehaves_becomes_an_outcome(script: str, outcome: str, message: str) -> None:
@@ -197,6 +208,22 @@ def test_a_child_that_does_not_end_is_ended_with_all_it_started(script: str, tmp
 
     assert told(run) == ("Timeout", "the check did not end within its timeout of 1s")
     assert _gone(pids)
+
+
+def test_one_that_got_away_with_the_pipes_is_not_waited_for(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    script = f"""
+child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)
+with open({str(pid)!r}, 'w') as file: file.write(str(child.pid))
+"""
+    chosen = options(script, timeout=timedelta(seconds=1), overtime=timedelta(0))
+
+    run = ask(chosen)
+
+    assert told(run)[0] == "Timeout"
+    stray = psutil.Process(int(pid.read_text()))
+    assert stray.is_running()
+    stray.kill()
 
 
 def test_a_cancelled_check_leaves_no_process(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,15 @@ from gitmart.warehouse.migrate import migrate
 HERMETIC = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
 
 
+class Command(subprocess.Popen[str]):
+    """A command that does not outlive a test which fails beside it: the test would wait for it without end."""
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *rest)
+
+
 @dataclass(frozen=True, slots=True)
 class Local:
     """`gitmart local` on one state folder."""
@@ -38,7 +48,7 @@ class Local:
     def start(self, *words: str | Path) -> subprocess.Popen[str]:
         """Start a command; who asked for it waits for it."""
         command = [sys.executable, "-m", "gitmart", "local", *map(str, words), "--state", str(self.folder)]
-        return subprocess.Popen(
+        return Command(
             command,
             env={**os.environ, **HERMETIC, "CI": "1", **self.environment},
             stdin=subprocess.DEVNULL,
@@ -46,6 +56,8 @@ class Local:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            # Whoever runs the tests in the background may have SIGINT ignored, and so would the command.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *words: str | Path, code: int = 0) -> str:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
 from gitmart.controller.admission import Caps
 from gitmart.local import locks
 from gitmart.local.exits import Exit
 from gitmart.local.runs import Runs
+from gitmart.resources.config_map import ConfigMap
 from gitmart.resources.dbtschedule import DbtSchedule
 
 from .conftest import Local, commit, conditions, stored
@@ -54,6 +56,20 @@ def at_work(folder: Path) -> list[str]:
         if any(str(folder) in word for word in [*words, process.info["cwd"] or ""]):
             found.append(" ".join(words))
     return found
+
+
+def test_a_mailmap_is_applied_by_who_follows(ready: Local, repository: Path, manifest: Manifest) -> None:
+    one = manifest("one", repository, identity={"mailmap": {"configMapRef": {"name": "people"}}})
+    with following(ready, one) as follow:
+        follow.objects.keep(
+            ConfigMap.parse(
+                {"metadata": {"name": "people"}, "data": {".mailmap": "Author One <one@example.org> <two@example.org>"}}
+            )
+        )
+        follow.settle()
+
+    with psycopg.connect(ready.state.server.url("gitmart_extract")) as connection:
+        assert connection.execute("select count(*) from contributors where canonical_id is not null").fetchone() == (1,)
 
 
 @pytest.fixture
@@ -232,6 +248,25 @@ def test_an_end_that_was_not_told_is_told_once(ready: Local, repository: Path, m
     assert status(ready, "one")["nextExtractionTime"] > "2026-01-01T06:30"
 
 
+def test_an_address_changed_before_an_end_was_told_keeps_the_rows(
+    ready: Local, repository: Path, manifest: Manifest
+) -> None:
+    path = ready.state.folder("objects") / "repositories" / "default" / "one.json"
+    with following(ready, manifest("one", repository)) as follow:
+        follow.after()
+        before = path.read_bytes()
+        follow.settle()
+    path.write_bytes(before)  # killed between the end of the run and the status
+    moved = repository.rename(repository.with_name("moved"))
+
+    with following(ready, manifest("one", moved), at=T0 + MINUTE) as follow:
+        follow.settle()
+        with psycopg.connect(ready.state.server.url("postgres")) as connection:
+            rows = connection.execute("select url from repositories").fetchall()
+
+    assert rows == [(moved.as_uri(),)]
+
+
 def test_a_worker_that_outlived_its_follower_is_believed(ready: Local, repository: Path, manifest: Manifest) -> None:
     with following(ready, manifest("one", repository)) as follow:
         follow.after()
@@ -271,6 +306,37 @@ def test_each_time_of_a_schedule_runs_once(ready: Local, manifest: Manifest) -> 
         follow.after()
         assert [job.slot for job in follow.jobs()] == [*slots, "cron-20260101T090000Z"]
         assert status(ready, "analytics", DbtSchedule)["active"] == [follow.jobs()[-1].job]
+
+
+@pytest.mark.slow
+def test_full_refreshes_have_a_schedule_of_their_own(ready: Local, repository: Path, manifest: Manifest) -> None:
+    daily = {"schedule": "0 1 * * *", "select": ["+fct_commits"]}
+    one = manifest("one", repository)
+    with following(ready, one, manifest("analytics", fullRefreshSchedule="0 2 * * *", **daily)) as follow:
+        follow.settle()
+        assert status(ready, "analytics", DbtSchedule)["nextFullRefreshTime"] == "2026-01-01T02:00:00Z"
+        follow.after(HOUR)
+        follow.settle()
+        follow.after(HOUR)
+        follow.settle()
+        slots = [job.slot for job in follow.jobs("analytics")]
+    assert slots == ["cron-20260101T010000Z", "full-20260101T020000Z"]
+    told = status(ready, "analytics", DbtSchedule)
+    assert [(run["outcome"], run.get("fullRefresh")) for run in told["history"]] == [
+        ("Succeeded", True), ("Succeeded", None),
+    ]  # fmt: skip
+    assert (told["lastRun"]["fullRefresh"], told["nextFullRefreshTime"]) == (True, "2026-01-02T02:00:00Z")
+    with psycopg.connect(ready.state.server.url("gitmart_read")) as connection:
+        ran = connection.execute("select full_refresh from dbt_meta.runs order by id").fetchall()
+    assert ran == [(False,), (True,)]
+
+    with following(ready, manifest("analytics", **daily), at=T0 + 2 * HOUR) as follow:  # the field is removed
+        follow.settle()
+        assert "nextFullRefreshTime" not in status(ready, "analytics", DbtSchedule)
+    again = manifest("analytics", fullRefreshSchedule="0 2 * * *", **daily)
+    with following(ready, again, at=T0 + 30 * HOUR) as follow:  # and comes again: the times between were not its
+        follow.settle()
+        assert [job.slot for job in follow.jobs("analytics")] == [*slots, "cron-20260102T010000Z"]
 
 
 @pytest.mark.slow

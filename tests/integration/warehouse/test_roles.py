@@ -7,12 +7,19 @@ from typing import Any
 import psycopg
 import pytest
 
-RAW = ("repositories", "contributors", "commits", "commit_parents", "commit_files", "removed_commits", "refs",
-       "extraction_runs", "quarantine", "repository_contributors")  # fmt: skip
+RAW = ("repositories", "contributors", "commits", "commit_parents", "commit_files", "commit_trailers", "removed_commits", "refs",
+       "extraction_runs", "quarantine", "repository_contributors", "repository_snapshots", "repository_topics",
+       "repository_languages", "contributor_accounts", "repository_metadata")  # fmt: skip
+
+HISTORY = ("runs", "node_runs", "source_freshness", "artifacts", "docs")
+HISTORY_VIEWS = ("slowest_models", "flaky_tests", "freshness_over_time")
 
 MAY = [
     *(("gitmart_extract", f"select * from public.{table}") for table in RAW),
     *(("gitmart_extract", f"delete from public.{table}") for table in RAW),
+    ("gitmart_extract", "delete from public.host_answers"),
+    *(("gitmart_extract", f"select * from public.{table}") for table in ("forgotten", "forgotten_key")),
+    ("gitmart_extract", "insert into forgotten_key (key) values ('')"),
     ("gitmart_extract", "insert into contributors (name, email) values ('a', 'b')"),
     ("gitmart_extract", "create unlogged table gitmart_staging.r1_00000000_commits (id bigint)"),
     *(("gitmart_transform", f"select * from public.{table}") for table in RAW),
@@ -20,6 +27,8 @@ MAY = [
     ("gitmart_transform", "create view analytics_staging.stg as select 1"),
     ("gitmart_transform", "create table analytics_intermediate.int (id bigint)"),
     ("gitmart_transform", "create table analytics_test_failures.failed (id bigint)"),
+    *(("gitmart_transform", f"delete from dbt_meta.{table}") for table in HISTORY),
+    *(("gitmart_read", f"select * from dbt_meta.{table}") for table in (*HISTORY, *HISTORY_VIEWS)),
     *(
         (role, "select * from public.gitmart_revision")
         for role in ("gitmart_extract", "gitmart_transform", "gitmart_read")
@@ -34,6 +43,7 @@ MUST_NOT = [
         (role, "create table public.mine (id bigint)")
         for role in ("gitmart_extract", "gitmart_transform", "gitmart_read")
     ),
+    *((role, "select * from public.host_answers") for role in ("gitmart_transform", "gitmart_read")),
     *((role, "drop table public.quarantine") for role in ("gitmart_extract", "gitmart_transform", "gitmart_read")),
     *((role, "truncate public.quarantine") for role in ("gitmart_extract", "gitmart_transform", "gitmart_read")),
     *((role, "create schema mine") for role in ("gitmart_extract", "gitmart_transform", "gitmart_read")),
@@ -41,6 +51,17 @@ MUST_NOT = [
         (role, "update public.gitmart_revision set version_num = 'x'")
         for role in ("gitmart_extract", "gitmart_transform")
     ),
+    *(
+        (role, f"select * from public.{table}")
+        for role in ("gitmart_transform", "gitmart_read")
+        for table in ("forgotten", "forgotten_key")
+    ),
+    # Who was forgotten stays so, by the same hashes.
+    *(("gitmart_extract", f"delete from public.{table}") for table in ("forgotten", "forgotten_key")),
+    ("gitmart_extract", "update public.forgotten_key set key = ''"),
+    *(("gitmart_read", f"delete from dbt_meta.{table}") for table in HISTORY),
+    *(("gitmart_extract", f"insert into dbt_meta.{table} default values") for table in HISTORY),
+    ("gitmart_transform", "create table dbt_meta.mine (id bigint)"),
     ("gitmart_extract", "create table analytics.mart (id bigint)"),
     ("gitmart_extract", "create view analytics_staging.stg as select 1"),
     ("gitmart_transform", "create table gitmart_staging.mine (id bigint)"),

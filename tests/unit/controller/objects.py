@@ -21,7 +21,7 @@ def a_repository(name: str = "one", url: str = "https://git.example.org/a", **me
             "apiVersion": "gitmart.dev/v1alpha1",
             "kind": "Repository",
             "metadata": {"name": name, "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z", **metadata},
-            "spec": {"url": url},
+            "spec": {"url": url} | ({"secretRef": {"name": "git"}} if url.startswith("ssh:") else {}),
         }
     )
 

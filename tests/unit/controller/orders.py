@@ -30,6 +30,7 @@ EVENTS: dict[str, Callable[[World, int], object]] = {
     "back": lambda world, number: world.pass_time(-pick(BACK, number)),
     "show": lambda world, number: world.refresh(pick(SHOWN, number)),
     "edit": lambda world, number: world.edit(interval=f"{1 + number % 3}h", retries=number),
+    "move": lambda world, number: world.edit(url=f"https://git.example.org/{'abc'[number % 3]}"),
     "suspend": lambda world, number: world.edit(suspend=bool(number % 2)),
     "request": lambda world, number: world.request("abc"[number % 3]),
     "recreate": lambda world, _: world.recreate(),
@@ -51,6 +52,9 @@ def play(events: Iterable[tuple[str, int]]) -> World:
         assert len(ended) <= 1 + 3 + 2, "too many Jobs are kept"
     calm(world)
     assert end_of(world) == end_of(undisturbed(world))
+    assert world.repository["status"]["url"] == world.repository["spec"]["url"]
+    # A Job that nobody saw end may have moved the rows, and a new Repository knows of no address before its own.
+    assert len(world.rows) == 1 or world.recreated or world.blind, "rows were left behind"
     return world
 
 

@@ -108,6 +108,9 @@ def warnings(*pairs: tuple[str, str]) -> list[WarningSeen]:
 
 QUOTA = 'Error creating: pods "x" is forbidden: exceeded quota: small'
 PSS = 'Error creating: pods "x" is forbidden: violates PodSecurity "restricted:latest"'
+NO_CLAIM = '0/2 nodes are available: persistentvolumeclaim "git-cache" not found. preemption: 0/2 nodes are available'
+UNBOUND = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+IN_USE = "0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod"
 MOUNT = 'MountVolume.SetUp failed for volume "ca": configmap "ca" not found'
 
 
@@ -121,6 +124,9 @@ MOUNT = 'MountVolume.SetUp failed for volume "ca": configmap "ca" not found'
         (Child(a_job(), [a_pod(waiting="CreateContainerConfigError", waiting_message="no key")]),
          "ContainerConfigError", "no key"),
         (Child(a_job(), [a_pod(waiting="ContainerCreating")], warnings(("FailedMount", MOUNT))), "VolumeMissing", "ca"),
+        (Child(a_job(), [a_pod(unschedulable=NO_CLAIM)]), "VolumeMissing", 'persistentvolumeclaim "git-cache" not found'),
+        (Child(a_job(), [a_pod(unschedulable=UNBOUND)]), "VolumeMissing", "unbound immediate"),
+        (Child(a_job(), [a_pod(unschedulable=IN_USE)]), "Unschedulable", "ReadWriteOncePod"),
         (Child(a_job(), [], warnings(("FailedCreate", QUOTA))), "PodRefused", "exceeded quota"),
         (Child(a_job(), [], warnings(("FailedCreate", QUOTA), ("FailedCreate", PSS))), "PodRefused", "PodSecurity"),
     ],

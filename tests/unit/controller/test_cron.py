@@ -74,6 +74,15 @@ def test_a_time_that_was_protected_against_comes_late_once() -> None:
     assert fire(schedule, late.at, running=False, now=at("01T02:21")) is None
 
 
+def test_full_refreshes_have_times_and_names_of_their_own() -> None:
+    schedule = a_schedule(fullRefreshSchedule="30 3 * * *", concurrencyPolicy="Replace")
+    found = fire(schedule, at("01T01:00"), running=True, now=at("01T03:40"), full_refresh=True)
+
+    assert found == Fire(at("01T03:30"), replaces=True, full_refresh=True)
+    assert found.slot == "full-20260101T033000Z"
+    assert fire(a_schedule(), at("01T01:00"), running=False, now=at("01T03:40"), full_refresh=True) is None
+
+
 @given(
     schedule=st.sampled_from(["* * * * *", "*/7 3 * * *", "30 2 29 * *", "0 0 1 1 *"]),
     zone=st.sampled_from(["Etc/UTC", "Europe/Berlin"]),

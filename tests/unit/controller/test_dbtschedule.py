@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 
@@ -46,6 +47,37 @@ def test_the_last_run_tells_its_counts() -> None:
     assert (last.invocation_id, last.dbt_version) == ("i", "1.12")
 
 
+def test_the_last_run_tells_what_was_slow_failed_or_stale() -> None:
+    run = a_run(
+        "DataFailed", 81,
+        slowest=[{"name": "fct_commits", "seconds": 1.2345}, {"name": "b", "seconds": "soon"}, {"seconds": 1}, "c"],
+        failures=[{"name": f"n{number}", "status": "error", "message": "x" * 600} for number in range(12)],
+        sources=[
+            {"name": "raw.a", "status": "error", "maxLoadedAt": None},
+            {"name": "raw.b", "status": "pass", "maxLoadedAt": "2026-01-01T12:00:00+00:00"},
+            {"name": "raw.c", "status": "pass", "maxLoadedAt": "soon"},
+        ],
+    )  # fmt: skip
+    last = after(an_accepted_schedule(), run).status.last_run
+
+    assert last is not None
+    assert [(node.name, node.milliseconds) for node in last.slowest] == [("fct_commits", 1234)]
+    assert [node.name for node in last.failures] == [f"n{number}" for number in range(10)]
+    assert {(node.status, len(node.message or "")) for node in last.failures} == {("error", 512)}
+    loaded = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    assert [(one.name, one.status, one.loaded_at) for one in last.sources] == [
+        ("raw.a", "error", None), ("raw.b", "pass", loaded), ("raw.c", "pass", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", [None, 5, "x", {}, [5], [[]]])
+def test_facts_of_another_shape_are_left_out(told: object) -> None:
+    last = after(an_accepted_schedule(), a_run(slowest=told, failures=told, sources=told)).status.last_run
+
+    assert last is not None
+    assert (last.slowest, last.failures, last.sources) == ([], [], [])
+
+
 @pytest.mark.parametrize(("outcome", "code"), [("Skipped", 0), ("Cancelled", 80)])
 def test_a_run_that_did_nothing_changes_no_condition(outcome: str, code: int) -> None:
     good = after(an_accepted_schedule(), a_run(counts=COUNTS))
@@ -82,10 +114,36 @@ def test_of_two_schedules_with_one_target_the_oldest_works() -> None:
 
     assert [working[dbtschedule.target_of(schedule)] for schedule in (younger, elsewhere)] == [older, elsewhere]
     status = dbtschedule.conflicting(younger, older, T0)
+    assert status.conditions[0].message == (
+        "default/b is older and writes schema analytics of the same warehouse: delete one of the two, or give one "
+        "another spec.target.schema"
+    )
     assert [(condition.type, condition.status) for condition in status.conditions] == [
         ("Ready", "False"),
         ("Stalled", "True"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "conflict"),
+    [
+        pytest.param({}, True, id="the same"),
+        pytest.param({"target": {"schema": "analytics"}}, True, id="the same, written out"),
+        pytest.param({"target": {"schema": "sales"}}, False, id="another schema"),
+        pytest.param({"warehouseRef": {"name": "other"}}, False, id="another warehouse"),
+    ],
+)
+def test_what_two_schedules_must_not_share_is_the_schema_of_a_warehouse(
+    changes: dict[str, Any], conflict: bool
+) -> None:
+    older = a_schedule("older")
+    younger = a_schedule("younger", creationTimestamp="2026-01-02T00:00:00Z")
+    document = younger.to_dict()
+    younger = DbtSchedule.parse(document | {"spec": document["spec"] | changes})
+
+    working = dbtschedule.working_of([younger, older])
+
+    assert (working[dbtschedule.target_of(younger)] == older) is conflict
 
 
 def test_a_status_survives_its_json() -> None:

@@ -13,8 +13,9 @@ from gitmart.controller.children import Child
 from gitmart.controller.conditions import INVALID_SPEC, find
 from gitmart.controller.extraction import Check, Decision, Policy, Seen, decide, job_of
 from gitmart.controller.observed import JobSeen, PodSeen
+from gitmart.resources.host_metadata import HostMetadata
 from gitmart.resources.labels import REQUESTED_AT
-from gitmart.resources.repository import Repository, RepositoryStatus
+from gitmart.resources.repository import Identity, Repository, RepositoryStatus
 
 from .objects import SECOND, T0, a_job, a_pod, a_repository, a_run, an_ended_pod
 
@@ -77,6 +78,7 @@ def ended(outcome: str | None, code: int, **pod: Any) -> Child:
         (ended("Timeout", 72), ("False", "Timeout"), "failed", 1),
         (ended("InvalidInput", 64), ("False", "InvalidInput", "Stalled"), "failed", 1),
         (ended("Moved", 67), ("False", "Moved", "Stalled"), "failed", 1),
+        (ended("LimitExceeded", 85), ("False", "LimitExceeded", "Stalled"), "failed", 1),
     ],
     ids=lambda value: value[1] if isinstance(value, tuple) else "",
 )  # fmt: skip
@@ -205,6 +207,10 @@ def test_nothing_new_means_no_job() -> None:
     assert decision.status.next_extraction_time >= T0 + 13 * HOUR
 
 
+def test_a_look_that_went_beyond_its_limits_leaves_it_to_an_extraction() -> None:
+    assert looked(after(("Succeeded", 0)), T0 + 7 * HOUR, outcome="LimitExceeded", code=85).start is not None
+
+
 def test_something_new_means_a_job() -> None:
     assert looked(after(("Succeeded", 0)), T0 + 7 * HOUR, refsDigest="d2").start is not None
 
@@ -230,7 +236,18 @@ def test_a_look_that_says_nothing_of_the_host_leaves_it_to_a_job(outcome: str | 
         pytest.param(after(("Succeeded", 0), ("Cancelled", 80)), T0 + 7 * HOUR, id="the-last-one-was-not-good"),
         pytest.param(a_repository(), T0, id="never-extracted"),
         pytest.param(
+            spec(after(("Succeeded", 0)), url=a_repository(url="https://git.example.org/b").spec.url),
+            T0 + 7 * HOUR,
+            id="another-address",
+        ),
+        pytest.param(
             spec(after(("Succeeded", 0)), secret_ref=a_repository().spec.warehouse_ref), T0 + 7 * HOUR, id="private"
+        ),
+        pytest.param(spec(after(("Succeeded", 0)), metadata=HostMetadata()), T0 + 7 * HOUR, id="the-API-is-due"),
+        pytest.param(
+            spec(after(("Succeeded", 0)), identity=Identity(mailmap={"configMapRef": {"name": "people"}})),
+            T0 + 7 * HOUR,
+            id="a-mailmap-that-may-be-another-one",
         ),
     ],
 )

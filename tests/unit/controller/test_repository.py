@@ -42,13 +42,65 @@ def test_a_good_run_gives_the_totals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "kept"), [("incremental", "incremental"), ("full", "full"), ("some", None), (7, None), (None, None)]
+    ("told", "kept"),
+    [("incremental", "incremental"), ("cached", "cached"), ("full", "full"), ("some", None), (7, None), (None, None)],
 )
 def test_how_the_host_was_read_is_told_if_it_is_a_known_word(told: object, kept: str | None) -> None:
-    last = repository.ended(a_repository(), a_run(fetch=told, fetchReason="the host knows no filters")).last_extraction
+    run = a_run(fetch=told, fetchReason="the host knows no filters", cacheProblem="the cache is full")
+    last = repository.ended(a_repository(), run).last_extraction
 
     assert last is not None
     assert (last.fetch, last.fetch_reason) == (kept, "the host knows no filters")
+    assert last.cache_problem == "the cache is full"
+
+
+LOOK = {
+    "outcome": "RateLimited", "message": "wait", "checkedAt": "2026-01-01T00:00:00+00:00",
+    "nextTime": "2026-01-01T01:00:00+00:00", "requests": 7, "pending": 3,
+}  # fmt: skip
+
+
+def asking() -> Repository:
+    document = a_repository(url="https://github.com/o/r").to_dict()
+    return Repository.parse({**document, "spec": {**document["spec"], "metadata": {}}})
+
+
+def test_how_the_look_at_the_api_went_is_told_and_changes_no_condition() -> None:
+    resource = asking()
+    status = repository.ended(resource, a_run(metadata=LOOK))
+
+    assert status.metadata is not None
+    assert (status.metadata.outcome, status.metadata.pending) == ("RateLimited", 3)
+    assert status.conditions == repository.ended(resource, a_run()).conditions
+    assert RepositoryStatus.model_validate_json(status.model_dump_json(by_alias=True)) == status
+
+
+@pytest.mark.parametrize(
+    "told", [None, "", [], {}, {"outcome": 5}, {**LOOK, "pending": -1}, {**LOOK, "checkedAt": "x"}]
+)
+def test_what_is_no_look_leaves_the_last_one(told: object) -> None:
+    resource = asking()
+    known = with_status(resource, repository.ended(resource, a_run(metadata=LOOK)))
+
+    assert repository.ended(known, a_run(metadata=told)).metadata == known.status.metadata
+    assert repository.ended(known, a_run("NotFound", 66)).metadata == known.status.metadata
+    assert repository.ended(resource, a_run(metadata=told)).metadata is None
+
+
+def test_without_metadata_in_the_spec_none_is_told() -> None:
+    known = with_status(a_repository(), repository.ended(asking(), a_run(metadata=LOOK)))
+
+    assert repository.ended(known, a_run(metadata=LOOK)).metadata is None
+
+
+@pytest.mark.parametrize(("minutes", "due"), [(59, False), (60, True)])
+def test_the_api_is_due_when_the_last_look_said(minutes: int, due: bool) -> None:
+    resource, now = asking(), T0 + minutes * 60 * SECOND
+    known = with_status(resource, repository.ended(resource, a_run(metadata=LOOK)))
+
+    assert repository.metadata_is_due(known, now) is due
+    assert repository.metadata_is_due(resource, now)
+    assert not repository.metadata_is_due(a_repository(), now)
 
 
 def test_a_failed_run_keeps_the_totals_of_the_last_good_one() -> None:

@@ -296,3 +296,118 @@ def test_a_second_visit_at_the_same_moment_changes_nothing() -> None:
 
             assert (second.status, second.runs) == (first.status, ())
             assert second.revisit > T0 + 90 * SECOND
+
+
+# Full refreshes
+
+WEEKLY = {"full_refresh_schedule": "0 3 * * 0"}  # T0 is a Thursday
+SUNDAY = T0 + timedelta(days=3, hours=3)
+FULL_CRON = CronJobSeen("analytics-full", "full-uid", "1", "analytics", 1, None, "analytics")
+
+
+def test_full_refreshes_have_a_cron_job_beside_the_first() -> None:
+    decision = at(new(**WEEKLY), T0, cron_job=None)
+    assert (decision.cron_job, decision.full_cron_job, decision.drop) == (False, False, None)
+    ready = find(decision.status.conditions, "Ready")
+    assert ready is not None
+    assert ready.message == "the CronJobs analytics and analytics-full keep the schedules"
+    assert decision.status.next_full_refresh_time == SUNDAY
+    assert at(new(**WEEKLY), T0, full_cron_job=FULL_CRON).status.full_refresh_cron_job == "analytics-full"
+    assert at(new(**WEEKLY), SUNDAY - MINUTE).revisit == SUNDAY
+
+    plain = at(new(), T0)
+    assert (plain.full_cron_job, plain.status.next_full_refresh_time) == (None, None)
+
+
+@pytest.mark.parametrize("spec", [{}, {"suspend": True}], ids=["running", "suspended"])
+def test_without_the_field_the_cron_job_of_full_refreshes_goes(spec: dict[str, Any]) -> None:
+    status = at(new(**WEEKLY), T0, full_cron_job=FULL_CRON).status
+    decision = at(known(status, **spec), T0 + MINUTE, full_cron_job=FULL_CRON)
+    assert (decision.drop, decision.full_cron_job) == (FULL_CRON, None)
+    assert (decision.status.full_refresh_cron_job, decision.status.next_full_refresh_time) == (None, None)
+
+    going = replace(FULL_CRON, deleting=True)
+    assert at(known(decision.status, **spec), T0 + MINUTE, full_cron_job=going).drop is None
+    theirs = replace(FULL_CRON, owner="another")
+    assert at(known(decision.status, **spec), T0 + MINUTE, full_cron_job=theirs).drop is None
+
+
+def test_suspend_and_a_conflict_suspend_full_refreshes_too() -> None:
+    resting = at(new(suspend=True, **WEEKLY), T0)
+    assert (resting.full_cron_job, resting.status.next_full_refresh_time) == (True, None)
+
+    older = a_schedule("older")
+    assert at(new(**WEEKLY), T0, full_cron_job=FULL_CRON, older=older).full_cron_job is True
+    assert at(new(**WEEKLY), T0, older=older).full_cron_job is None
+
+
+# DbtSchedule `analytics` wants CronJob `analytics-full` for full refreshes, DbtSchedule `analytics-full` for itself.
+@pytest.mark.parametrize(
+    ("owner", "label", "sibling", "namesake"),
+    [
+        pytest.param(None, "", ("Accepted", False), ("Accepted", False), id="nobody's yet"),
+        pytest.param("analytics", "analytics", ("Accepted", False), ("ForeignCronJob", None), id="the sibling's"),
+        pytest.param("analytics-full", "analytics-full", ("ForeignCronJob", None), ("Accepted", False), id="its own"),
+        pytest.param("gone", "analytics", ("ForeignCronJob", None), ("ForeignCronJob", None), id="of one that is gone"),
+        pytest.param("gone", "", ("ForeignCronJob", None), ("ForeignCronJob", None), id="of a stranger"),
+        # a label may be edited by anybody: the uid counts
+        pytest.param("analytics", "analytics-full", ("Accepted", False), ("ForeignCronJob", None), id="label edited"),
+    ],
+)
+def test_a_cron_job_that_two_want_is_that_of_its_owner(
+    owner: str | None, label: str, sibling: tuple[str, bool | None], namesake: tuple[str, bool | None]
+) -> None:
+    wanted = CronJobSeen("analytics-full", "x", "1", owner, 1, None, label) if owner is not None else None
+    one = at(new(**WEEKLY), T0, full_cron_job=wanted)
+    other = decide(a_schedule("analytics-full"), Seen(cron_job=wanted), T0, RESYNC)
+
+    assert (reason(one.status), one.full_cron_job) == sibling
+    assert (reason(other.status), other.cron_job) == namesake
+    assert (one.cron_job, one.drop, other.drop) == (False, None, None)  # the other CronJob of the one is kept
+    for schedule, decision in ((known(one.status, **WEEKLY), one), (a_schedule("analytics-full"), other)):
+        seen = Seen(cron_job=CRON, full_cron_job=wanted) if decision is one else Seen(cron_job=wanted)
+        told_of = schedule.model_copy(update={"status": decision.status})
+        assert decide(told_of, seen, T0, RESYNC).status == decision.status, "it moves by itself"
+
+
+def reason(status: DbtScheduleStatus) -> str:
+    found = told(status)
+    assert found is not None
+    return found[1]
+
+
+def test_whose_cron_job_is_in_the_way_is_said_with_the_cure() -> None:
+    theirs = CronJobSeen("analytics-full", "x", "1", "analytics-full", 1, None, "analytics-full")
+    decision = at(new(annotations=ASKED, **WEEKLY), T0, full_cron_job=theirs)
+
+    ready = find(decision.status.conditions, "Ready")
+    assert ready is not None
+    assert ready.message == (
+        "the CronJob analytics-full, which spec.fullRefreshSchedule needs, is that of DbtSchedule analytics-full: "
+        "choose another name for one of the two, or remove spec.fullRefreshSchedule of analytics"
+    )
+    assert decision.start is not None, "what was asked for now needs no CronJob"
+    assert told(at(known(decision.status, **WEEKLY), T0 + MINUTE).status) == ("True", "Accepted")
+
+
+def test_a_full_refresh_is_told_of_as_one() -> None:
+    full = a_child("analytics-full-1", outcome="Succeeded", full_refresh=True)
+    plain = a_child("analytics-1", T0 + MINUTE, "Succeeded")
+    status = at(new(**WEEKLY), T0 + HOUR, full, plain, full_cron_job=FULL_CRON).status
+
+    assert [(past.job, past.full_refresh) for past in status.history] == [
+        ("analytics-1", None),
+        ("analytics-full-1", True),
+    ]
+    assert status.last_run is not None
+    assert status.last_run.full_refresh is None
+    assert at(new(**WEEKLY), T0 + HOUR, full).status.last_run.full_refresh is True  # type: ignore[union-attr]
+
+
+def test_a_full_refresh_that_did_not_get_the_lock_changes_no_condition() -> None:
+    before = at(new(**WEEKLY), T0 + MINUTE, a_child("failed", outcome="DataFailed", code=81)).status
+    skipped = a_child("analytics-full-1", T0 + 2 * MINUTE, "Skipped", full_refresh=True)
+    after = at(known(before, **WEEKLY), T0 + HOUR, skipped).status
+
+    assert after.conditions == before.conditions
+    assert [(past.outcome, past.full_refresh) for past in after.history] == [("Skipped", True), ("DataFailed", None)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from gitmart.controller.address import previous_url
 from gitmart.controller.children import Child
 from gitmart.controller.extraction import Check, Decision, Policy, Seen, decide, job_of
 from gitmart.controller.observed import JobSeen, PodSeen, job_seen, pod_seen
@@ -82,6 +83,11 @@ class World:
     went_back: bool = False
     ended: set[str] = field(default_factory=set)  # names of Jobs whose end was told of
     slots: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(
+        default_factory=list
+    )  # of the warehouse: the addresses each had, the present one last
+    recreated: bool = False
+    blind: bool = False  # whether a Job went that had ended without the operator having seen it
 
     seen: Stored = field(init=False)
 
@@ -122,12 +128,14 @@ class World:
         """Delete the Repository and create it again at once; the garbage collector comes later."""
         for job in self.jobs.values():
             job["metadata"]["deletionTimestamp"] = text(self.now)
+        self.recreated = True
         self.create_repository()
 
     def kill_job(self) -> None:
         """Delete the newest Job by hand."""
         if self.jobs:
             name = max(self.jobs, key=lambda each: int(self.jobs[each]["metadata"]["resourceVersion"]))
+            self.blind |= not job_seen(self.jobs[name]).active and name not in self.ended
             self._remove(name)
 
     # What the cluster does
@@ -161,13 +169,15 @@ class World:
             if code is None:
                 self.pods.pop(name, None)
             else:
-                told = "" if outcome is None else result(outcome, self.digest)
+                told = "" if outcome is None else result(outcome, self.digest, option(self.jobs[name], "url"))
                 ending = {"exitCode": code, "reason": word, "message": told, "finishedAt": text(self.now)}
                 phase = "Failed" if code else "Succeeded"
                 status = {"phase": phase, "containerStatuses": [worker({"terminated": ending})]}
                 self._make_pod(name, status)
             held = {"type": condition, "status": "True", "reason": reason, "lastTransitionTime": text(self.now)}
             job = self.jobs[name]
+            if condition == "Complete":
+                self._store(option(job, "url"), option(job, "previous-url"))
             job["status"] = {"startTime": job["metadata"]["creationTimestamp"], "conditions": [held]}
             self._touch(job)
 
@@ -216,7 +226,9 @@ class World:
             self.look = Check(decision.check.slot, self._look())
         if decision.start is not None:
             slot, token = decision.start.slot, decision.start.token
-            self._create(extraction_job(repository, job_of(repository, slot), slot, token, SETTINGS))
+            told_of = repository.model_copy(update={"status": decision.status})
+            previous = previous_url(told_of, lambda _: False)
+            self._create(extraction_job(repository, job_of(repository, slot), slot, token, SETTINGS, previous))
             self._write()
         self._patch(stored, decision)
         return decision
@@ -287,6 +299,18 @@ class World:
         if self.crash_after is not None and self.writes > self.crash_after:
             raise CrashError
 
+    # What the extractor does
+
+    def _store(self, url: str, previous: str) -> None:
+        """Bring the rows up to date, of a history that is the same at every address."""
+        if any(row[-1] == url for row in self.rows):
+            return
+        known = [row for row in self.rows if row[-1] == previous] or [row for row in self.rows if previous in row]
+        if known:
+            known[0].append(url)
+        else:
+            self.rows.append([url])
+
     # Details
 
     def _active(self) -> list[str]:
@@ -315,6 +339,13 @@ def text(time: datetime) -> str:
     return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def result(outcome: str, digest: int) -> str:
+def option(job: Json, name: str) -> str:
+    """Return the value of an option of the worker, "" without it."""
+    words = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    return next((str(word).partition("=")[2] for word in words if word.startswith(f"--{name}=")), "")
+
+
+def result(outcome: str, digest: int, url: str) -> str:
     facts = f',"commits":{digest},"newCommits":1,"refsDigest":"{digest}"' if outcome == "Succeeded" else ""
+    facts += f',"url":"{url}"'
     return f'{{"version":1,"kind":"extract","outcome":"{outcome}","message":"it was {outcome}"{facts}}}'

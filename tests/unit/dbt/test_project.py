@@ -14,7 +14,12 @@ PROJECT = Path(__file__).parents[3] / "dbt"
 LAYERS = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("fct_", "dim_")}
 SUMMARIES = {"repository_summary", "contributor_summary"}
 MOST_JOINS = 7
-MOST_STAGING_MODELS_PER_SOURCE = {"commits": 2, "contributors": 1, "removed_commits": 2}  # others: 1
+MOST_STAGING_MODELS_PER_SOURCE = {
+    "commits": 3,
+    "commit_trailers": 2,
+    "contributors": 1,
+    "removed_commits": 2,
+}  # others: 1
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +59,7 @@ def parents(model: dict[str, Any], kind: str) -> list[str]:
 
 
 def test_every_layer_has_models(models: list[dict[str, Any]]) -> None:
-    assert Counter(map(layer, models)) == {"staging": 5, "intermediate": 3, "marts": 8}
+    assert Counter(map(layer, models)) == {"staging": 10, "intermediate": 4, "marts": 12}
 
 
 def test_names_tell_the_layer(models: list[dict[str, Any]]) -> None:
@@ -101,9 +106,9 @@ def test_staging_reads_only_sources(models: list[dict[str, Any]]) -> None:
 
 def test_only_the_fact_reads_the_commits(models: list[dict[str, Any]]) -> None:
     """So that one build sees one state of the raw tables, whatever else is extracted meanwhile."""
-    readers = [m["name"] for m in models if "model.gitmart.stg_commits" in m["depends_on"]["nodes"]]
-
-    assert readers == ["fct_commits"]
+    for view in ("stg_commits", "stg_commit_files"):
+        readers = [m["name"] for m in models if f"model.gitmart.{view}" in m["depends_on"]["nodes"]]
+        assert readers == ["fct_commits"], view
 
 
 def test_dimensions_are_built_after_the_commits(manifest: dict[str, Any], models: list[dict[str, Any]]) -> None:
@@ -189,6 +194,7 @@ def test_what_is_incremental_replaces_and_never_appends(models: list[dict[str, A
 
     assert strategies == {
         "fct_commits": ("delete+insert", ["repository_id", "commit_hash"]),
+        "fct_contributions": ("delete+insert", ["repository_id", "commit_hash"]),
         "fct_daily_commits": ("delete+insert", ["repository_id", "commit_day"]),
     }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import ipaddress
+import os
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -16,6 +19,9 @@ from gitmart.extract.address import parse_network, refuse_private
 from gitmart.extract.credentials import read_credentials
 from gitmart.extract.errors import ExtractError
 from gitmart.extract.proxy import proxy_for
+from gitmart.extract.settings import Remote
+from gitmart.extract.ssh import ssh_environment
+from gitmart.extract.ssh_keys import known_hosts_at
 
 URL = parse_repository_url("https://git.example.org/a/b.git", allow_file=False)
 WORDS = "Secret kopf-git in namespace default"
@@ -87,6 +93,7 @@ def test_an_address_may_be_excepted_by_its_network(exceptions: str, proxy: str) 
         pytest.param({"bearerToken": "canary", "username": "u"}, "bearerToken, username", id="bearer and user"),
         pytest.param({"Token": "canary"}, "holds the keys Token:", id="unknown key"),
         pytest.param({"identity": "canary", "known_hosts": "x"}, "identity, known_hosts", id="ssh key"),
+        pytest.param({"token": "canary", "known_hosts": "x"}, "an https:// address takes", id="token and known_hosts"),
         pytest.param({"token": "canary\nmore"}, "key token of", id="two lines"),
         pytest.param({"token": ""}, "key token of", id="empty"),
         pytest.param({"bearerToken": "canary x"}, "key bearerToken of", id="space"),
@@ -109,14 +116,99 @@ def test_keys_that_make_no_sense_are_named_without_their_values(
     assert "canary" not in str(failure.value)
 
 
-def test_an_ssh_address_is_told_what_works(tmp_path: Path) -> None:
-    (tmp_path / "identity").write_text("canary", encoding="utf-8")
-    url = parse_repository_url("ssh://git@git.example.org/a", allow_file=False)
+HOST_KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32).decode()
+SSH_URL = parse_repository_url("ssh://git@git.example.org:2222/a", allow_file=False)
+PAIR = {"ssh-privatekey": "canary", "known_hosts": f"git.example.org {HOST_KEY}"}
 
-    with pytest.raises(ExtractError, match="https:// alone works; allowed are username and password") as failure:
-        read_credentials(url, {"GITMART_CREDENTIALS_DIR": str(tmp_path)})
 
-    assert failure.value.outcome is Outcome.INVALID_INPUT
+@pytest.mark.parametrize(
+    ("keys", "outcome", "says"),
+    [
+        pytest.param({}, "SecretMissing", "is missing or empty: an ssh:// address takes", id="none"),
+        pytest.param({"ssh-privatekey": "canary"}, "SecretMissing", f"key known_hosts of {WORDS} is missing", id="no host"),
+        pytest.param({"known_hosts": "x"}, "SecretMissing", f"key ssh-privatekey of {WORDS} is missing", id="no key"),
+        pytest.param(PAIR | {"known_hosts": "\n"}, "SecretInvalid", "key known_hosts of", id="empty"),
+        pytest.param(PAIR | {"known_hosts": "# git.example.org:22 SSH-2.0"}, "SecretInvalid", "holds no key of a host", id="comment"),
+        pytest.param(PAIR | {"known_hosts": f"@revoked * {HOST_KEY}"}, "SecretInvalid", "holds no key of a host", id="revoked"),
+        pytest.param(PAIR | {"known_hosts": f"a {HOST_KEY}\n\n{HOST_KEY}"}, "SecretInvalid", "line 3, is no key", id="no name"),
+        pytest.param(PAIR | {"known_hosts": f"@trust a {HOST_KEY}"}, "SecretInvalid", "line 1, is no key", id="marker"),
+        pytest.param(PAIR | {"known_hosts": f"a {HOST_KEY.replace('ssh-ed25519', 'ssh-rsa')}"}, "SecretInvalid", "line 1, is", id="kind"),
+        pytest.param(PAIR | {"known_hosts": "git.example.org 1024 35 1234"}, "SecretInvalid", "line 1, is", id="version 1"),
+        pytest.param(PAIR | {"identity": "canary"}, "SecretInvalid", "identity, known_hosts, ssh-privatekey", id="two keys"),
+        pytest.param(PAIR | {"password": "a", "ssh-passphrase": "b"}, "SecretInvalid", "password, ssh-", id="two passphrases"),
+        pytest.param(PAIR | {"token": "canary"}, "SecretInvalid", "ssh-privatekey, token: an ssh:// address takes", id="token"),
+        pytest.param({"username": "u", "password": "canary"}, "SecretInvalid", "password, username:", id="for https"),
+        pytest.param({"password": "canary"}, "SecretInvalid", "holds the keys password:", id="passphrase alone"),
+        pytest.param(PAIR | {"ssh-passphrase": "canary\nx"}, "SecretInvalid", "key ssh-passphrase of", id="two lines"),
+    ],
+)  # fmt: skip
+def test_keys_for_ssh_that_make_no_sense_are_named(
+    keys: dict[str, str], outcome: str, says: str, tmp_path: Path
+) -> None:
+    for name, value in keys.items():
+        (tmp_path / name).write_text(value, encoding="utf-8")
+
+    with pytest.raises(ExtractError) as failure:
+        read_credentials(SSH_URL, {"GITMART_CREDENTIALS_DIR": str(tmp_path), "GITMART_CREDENTIALS_SOURCE": WORDS})
+
+    assert failure.value.outcome == outcome
+    assert says in str(failure.value)
+    assert "canary" not in str(failure.value)
+
+
+def test_names_of_a_port_are_read_as_ssh_reads_them() -> None:
+    salt, other = b"0123456789abcdefghij", "|1|AAAA|BBBB"
+    hashed = base64.b64encode(hmac.digest(salt, b"[git.example.org]:2222", "sha1")).decode()
+    ours = f"|1|{base64.b64encode(salt).decode()}|{hashed}"
+    lines = [
+        f"[git.example.org]:2222,[*.example.org]:2222,![b.example.org]:2222,[c]:22 {HOST_KEY} text",
+        f"{ours} {HOST_KEY}",
+        f"{other} {HOST_KEY}",
+        f"@cert-authority *.example.org {HOST_KEY}",
+    ]
+
+    assert known_hosts_at("\n".join(lines), "git.example.org", 2222).splitlines() == [
+        f"git.example.org,*.example.org,!b.example.org,[c]:22 {HOST_KEY} text",
+        f"git.example.org {HOST_KEY}",
+        f"{other} {HOST_KEY}",
+        f"@cert-authority *.example.org {HOST_KEY}",
+    ]
+
+
+def test_the_keys_of_a_user_meet_the_names_that_ssh_itself_writes(tmp_path: Path) -> None:
+    remote = Remote(SSH_URL)
+
+    ssh_environment(remote, [ipaddress.ip_address("192.0.2.1")], tmp_path, silence=300)
+
+    said = subprocess.run(
+        ["ssh", "-G", "-F", tmp_path / "ssh_config", "-p", "2222", "git@git.example.org"],
+        capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    for line in (
+        "hostname 192.0.2.1", "hostkeyalias [git.example.org]:2222", "batchmode yes", "stricthostkeychecking true",
+        "permitlocalcommand no", "serveralivecountmax 10", "forwardagent no", "forwardx11 no", "clearallforwardings yes", "identitiesonly no",
+    ):  # fmt: skip
+        assert line in said
+    assert not [line for line in said if line.startswith(("proxycommand", "proxyjump"))]
+
+
+@pytest.mark.parametrize("name", ["ssh", "ssh-keygen"])
+def test_a_missing_program_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for other in {"ssh", "ssh-keygen"} - {name}:
+        (tmp_path / other).symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(ExtractError, match=f"^{name} is not installed here") as failure:
+        ssh_environment(Remote(SSH_URL), [], tmp_path, silence=300)
+
+    assert failure.value.outcome is Outcome.HOST_UNREACHABLE  # tried again: another image is enough
+
+
+def test_a_user_without_an_entry_is_told_what_ssh_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 4_123_456_789)
+
+    with pytest.raises(ExtractError, match="4123456789 has none: run the image as its own user"):
+        ssh_environment(Remote(SSH_URL), [], tmp_path, silence=300)
 
 
 def test_credentials_do_not_show_themselves(tmp_path: Path) -> None:
@@ -127,7 +219,8 @@ def test_credentials_do_not_show_themselves(tmp_path: Path) -> None:
     assert credentials is not None
     assert "canary" not in repr(credentials)
     assert credentials.authorization not in repr(credentials)
-    assert credentials.clean(f"you sent {credentials.authorization} for canary") == "you sent Basic ***** for *****"
+    said = f"you sent {credentials.authorization} for canary"
+    assert Remote(URL, credentials=credentials).scrubber.clean(said) == "you sent Basic ***** for *****"
 
 
 def test_a_resolver_that_does_not_answer_keeps_no_timeout_waiting() -> None:

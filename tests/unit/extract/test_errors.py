@@ -21,7 +21,9 @@ from gitmart.extract.errors import GitError, classify
         ("remote: Invalid username or token.\nfatal: Authentication failed for 'https://h/'", Outcome.AUTHENTICATION_FAILED),
         ("fatal: unable to access 'https://h/': The requested URL returned error: 403", Outcome.AUTHENTICATION_FAILED),
         ("git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.", Outcome.AUTHENTICATION_FAILED),
-        ("Host key verification failed.\nfatal: Could not read from remote repository.", Outcome.AUTHENTICATION_FAILED),
+        ("Host key verification failed.\nfatal: Could not read from remote repository.", Outcome.HOST_KEY_UNKNOWN),
+        ("Received disconnect from 192.0.2.1 port 22:2: Too many authentication failures", Outcome.AUTHENTICATION_FAILED),
+        ("remote: ERROR: The project you were looking for could not be found or you don't have permission to view it.", Outcome.NOT_FOUND),
         ("remote: Repository not found.\nfatal: repository 'https://h/a/' not found", Outcome.NOT_FOUND),
         ("fatal: '/x' does not appear to be a git repository", Outcome.NOT_FOUND),
         ("fatal: repository '/x' does not exist", Outcome.NOT_FOUND),
@@ -31,11 +33,44 @@ from gitmart.extract.errors import GitError, classify
         ("fatal: unable to read tree 1234", Outcome.REPOSITORY_DAMAGED),
         ("remote: aborting due to possible repository corruption on the remote side.\nfatal: early EOF", Outcome.REPOSITORY_DAMAGED),
         ("fatal: bad object 1234", Outcome.REPOSITORY_DAMAGED),
+        ("fatal: Out of memory, malloc failed (tried to allocate 1152921504606846976 bytes)", Outcome.REPOSITORY_DAMAGED),
         ("something nobody has seen", Outcome.HOST_UNREACHABLE),
+        # What a host says is its own claim: it counts where git says nothing, and never about our disk.
+        ("remote: No space left on device\nfatal: unable to access 'https://h/': The requested URL returned error: 500", Outcome.HOST_UNREACHABLE),
+        ("remote: No space left on device\nfatal: it ended", Outcome.HOST_UNREACHABLE),
+        ("remote: No space left\x85fatal: no space left on device\nfatal: it ended", Outcome.HOST_UNREACHABLE),
+        ("remote: we redirect all of this\nfatal: unable to access 'https://h/': The requested URL returned error: 404", Outcome.NOT_FOUND),
+        ("fatal: remote error: write error: disk quota exceeded", Outcome.HOST_UNREACHABLE),
+        ("remote: Access denied\nfatal: the end", Outcome.AUTHENTICATION_FAILED),
     ],
 )  # fmt: skip
 def test_git_s_words_become_an_outcome(printed: str, outcome: Outcome) -> None:
     assert classify(printed) is outcome
+
+
+@pytest.mark.parametrize("name", ["redirect", "tls-shallow", "publickey"])
+def test_the_words_of_an_address_say_nothing(name: str) -> None:
+    url = f"https://git.example.org/{name}.git"
+
+    error = GitError("cloning", f"fatal: unable to access '{url}/': The requested URL returned error: 404", 128, url)
+
+    assert error.outcome is Outcome.NOT_FOUND
+    assert url in str(error)
+
+
+def test_nothing_in_a_message_moves_a_terminal() -> None:
+    said = "remote: \x1b]0;pwned\x07\x1b[2Jgone \x9b1A\u202eetihw\x7f\x00\nfatal: \x1b[31mred\n"
+
+    message = str(GitError("cloning", said, 128))
+
+    assert message.isprintable()
+    assert message.startswith("cloning: fatal: \N{REPLACEMENT CHARACTER}[31mred / remote: ")
+
+
+def test_a_host_that_talks_much_does_not_hide_what_git_says() -> None:
+    assert "fatal: it is broken" in str(
+        GitError("cloning", "remote: all is well\n" * 999 + "remote: x" * 999 + "\nfatal: it is broken\n", 1)
+    )
 
 
 def test_the_message_keeps_what_git_said_and_drops_the_progress() -> None:

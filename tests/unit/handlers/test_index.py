@@ -95,10 +95,18 @@ def test_addresses_are_those_of_the_controller(spec: dict[str, Any], namespace: 
     assert index.address_of(body) == repository.identity_of(Repository.parse(body))
 
 
-def test_targets_are_those_of_the_controller() -> None:
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({}, id="defaults"),
+        pytest.param({"warehouseRef": {"name": "other"}}, id="another warehouse"),
+        pytest.param({"target": {"schema": "sales"}}, id="another schema"),
+    ],
+)
+def test_targets_are_those_of_the_controller(spec: dict[str, Any]) -> None:
     body = {
         "apiVersion": "gitmart.dev/v1alpha1", "kind": "DbtSchedule", "metadata": {"name": "a", "namespace": "team"},
-        "spec": {"schedule": "@daily", "warehouseRef": {"name": "other"}},
+        "spec": {"schedule": "@daily", **spec},
     }  # fmt: skip
 
     assert index.target_of(body) == dbtschedule.target_of(DbtSchedule.parse(body))
@@ -107,6 +115,16 @@ def test_targets_are_those_of_the_controller() -> None:
 def test_an_address_that_is_none_claims_nothing() -> None:
     assert index.address_of(a_repository(spec={"url": "ftp://nowhere"})) is None
     assert not [key for key in index.index_repository(a_repository(spec={"url": "x"})) if key[0] == "claim"]  # type: ignore[index]
+
+
+def test_who_waits_for_a_former_address_is_found_by_it() -> None:
+    body = a_repository() | {"status": {"url": "https://git.example.org/before"}}
+
+    assert index.addresses_of(body) == {
+        index.address_of(body),
+        ("team", "gitmart-warehouse", "https://git.example.org/before"),
+    }
+    assert index.addresses_of(a_repository()) == {index.address_of(a_repository())}
 
 
 def test_of_claims_the_least_is_the_oldest() -> None:
@@ -171,3 +189,46 @@ def test_followers_are_the_schedules_that_wait_for_extractions() -> None:
     world.see("dbtschedules", index.index_dbtschedule(body | {"metadata": {"name": "not", "namespace": "team"}}), "2")
 
     assert list(world.indexes.followers("team")) == [Key(DBTSCHEDULE, "team", "after")]
+
+
+def a_cron_job(name: str, label: str) -> Any:
+    labels = {"gitmart.dev/dbtschedule": label}
+    return {"metadata": {"name": name, "namespace": "team", "uid": name, "labels": labels}}
+
+
+def test_a_cron_job_is_found_by_its_name_whoever_it_belongs_to() -> None:
+    world = World()
+    world.see("cronjobs", index.index_cron_job(a_cron_job("one-full", "one")), "1")
+
+    found = world.indexes.cron_job("team", "one-full")
+    assert found is not None
+    assert (found.name, found.resource) == ("one-full", "one")
+    assert world.indexes.cron_job("team", "one") is None
+    assert world.indexes.cron_job("other", "one-full") is None
+
+
+def test_a_cron_job_concerns_all_that_may_want_its_name() -> None:
+    world = World()
+    for name in ("one", "one-full", "two"):
+        body = {"apiVersion": "v", "kind": "DbtSchedule", "metadata": {"name": name, "namespace": "team"}, "spec": {}}
+        world.see("dbtschedules", index.index_dbtschedule(body), name)
+
+    def wanting(name: str) -> list[str]:
+        return [key.name for key in world.indexes.who_wants_name(a_cron_job(name, "x"))]
+
+    assert wanting("one-full") == ["one-full", "one"]
+    assert set(wanting("one")) == {"one"}
+    assert wanting("three-full") == []
+
+
+def test_who_waits_for_a_target_is_found_whatever_target_that_is() -> None:
+    world = World()
+    for name, reason in (("waits", "TargetConflict"), ("works", "Accepted")):
+        body = {
+            "apiVersion": "v", "kind": "DbtSchedule", "metadata": {"name": name, "namespace": "team"}, "spec": {},
+            "status": {"conditions": [{"type": "Ready", "reason": reason}]},
+        }  # fmt: skip
+        world.see("dbtschedules", index.index_dbtschedule(body), name)
+
+    assert list(world.indexes.conflicting("team")) == [Key(DBTSCHEDULE, "team", "waits")]
+    assert list(world.indexes.conflicting("other")) == []

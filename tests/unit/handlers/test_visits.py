@@ -324,9 +324,27 @@ def checked(**more: Any) -> dict[str, Any]:
     ready = {"type": "Ready", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": then}
     last = {"startedAt": then, "finishedAt": then, "outcome": "Succeeded", "generation": 1}
     return {
-        "observedGeneration": 1, "state": "completed", "refsDigest": "d1", "lastCheckTime": then, "lastExtraction": last,
+        "observedGeneration": 1, "state": "completed", "url": "https://git.example.org/a", "refsDigest": "d1",
+        "lastCheckTime": then, "lastExtraction": last,
         "conditions": [ready | {"observedGeneration": 1}],
     } | more  # fmt: skip
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["nobody has it", "another has it"])
+def test_a_job_is_told_the_former_address_unless_another_has_it(world: World, others: int) -> None:
+    world.add("Repository", **checked(), spec={"url": "https://git.example.org/b"})
+    if others:
+        world.add("Repository", "another", spec={"suspend": True})
+
+    async def script(visit: ExtractionVisits, _: TransformationVisits) -> None:
+        world.watch()
+        await visit(ONE)
+
+    world.run(script)
+    (job,) = world.jobs()
+    words = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert ("--previous-url=https://git.example.org/a" in words) == (not others)
+    assert "--url=https://git.example.org/b" in words
 
 
 @pytest.mark.parametrize(("digest", "jobs"), [("d1", 0), ("d2", 1)])
@@ -400,6 +418,18 @@ def test_a_schedule_gets_its_cron_job_once(world: World) -> None:
     assert world.ready("analytics", "dbtschedules") == ("True", "Accepted")
 
 
+def test_who_finds_a_schedule_ready_finds_its_cron_job_named(world: World) -> None:
+    world.add("DbtSchedule", "analytics")
+
+    async def script(_: ExtractionVisits, visit: TransformationVisits) -> None:
+        world.watch()
+        await visit(SCHEDULE)
+
+    world.run(script)
+    assert world.ready("analytics", "dbtschedules") == ("True", "Accepted")
+    assert world.status("analytics", "dbtschedules")["cronJob"] == "analytics"
+
+
 def test_a_cron_job_of_somebody_else_is_left_alone(world: World) -> None:
     world.add("DbtSchedule", "analytics")
     world.server.put(f"{BATCH}/cronjobs/analytics", {"metadata": {"namespace": "team"}, "spec": {"theirs": True}})
@@ -445,3 +475,113 @@ def test_a_run_of_dbt_that_does_not_get_to_work_is_told_once(world: World) -> No
 
     world.run(script)
     assert world.told == [("analytics", "Normal", "Accepted"), ("analytics", "Warning", "Unschedulable")]
+
+
+# Full refreshes
+
+WEEKLY = {"fullRefreshSchedule": "0 3 * * 0"}
+
+
+def visits(world: World, times: int = 1, key: Key = SCHEDULE) -> None:
+    """Visit a DbtSchedule so often, with all that is written seen."""
+
+    async def script(_: ExtractionVisits, visit: TransformationVisits) -> None:
+        for _again in range(times):
+            world.watch()
+            await visit(key)
+
+    world.run(script)
+
+
+def test_who_finds_a_schedule_ready_finds_both_cron_jobs_named(world: World) -> None:
+    world.add("DbtSchedule", "analytics", spec=WEEKLY)
+    visits(world)
+
+    assert world.ready("analytics", "dbtschedules") == ("True", "Accepted")
+    status = world.status("analytics", "dbtschedules")
+    assert (status["cronJob"], status["fullRefreshCronJob"]) == ("analytics", "analytics-full")
+    assert status["nextFullRefreshTime"] == "2026-01-04T03:00:00Z"
+    assert world.server.objects[f"{BATCH}/cronjobs/analytics-full"]["spec"]["schedule"] == "0 3 * * 0"
+
+
+def test_the_cron_job_of_full_refreshes_is_made_once_and_goes_with_the_field(world: World) -> None:
+    world.add("DbtSchedule", "analytics", spec=WEEKLY)
+
+    async def script(_: ExtractionVisits, visit: TransformationVisits) -> None:
+        for _again in range(3):
+            world.watch()
+            await visit(SCHEDULE)
+        assert world.writes().count("PATCH cronjobs") == 2
+        path = f"{OURS}/dbtschedules/analytics"
+        world.server.put(path, world.server.objects[path] | {"spec": {"schedule": "@daily"}})
+        for _again in range(3):
+            world.watch()
+            await visit(SCHEDULE)
+
+    world.run(script)
+    deletions = [path for method, path, _ in world.server.requests if method == "DELETE"]
+    assert deletions == [f"{BATCH}/cronjobs/analytics-full"]
+    assert f"{BATCH}/cronjobs/analytics" in world.server.objects
+    assert {"fullRefreshCronJob", "nextFullRefreshTime"}.isdisjoint(world.status("analytics", "dbtschedules"))
+
+
+def test_full_refreshes_are_made_again_as_they_were_when_somebody_edits_them(world: World) -> None:
+    world.add("DbtSchedule", "analytics", spec=WEEKLY)
+
+    async def script(_: ExtractionVisits, visit: TransformationVisits) -> None:
+        for _again in range(2):
+            world.watch()
+            await visit(SCHEDULE)
+        path = f"{BATCH}/cronjobs/analytics-full"
+        there = world.server.objects[path]
+        generation = there["metadata"].get("generation", 0) + 1
+        spec = there["spec"] | {"schedule": "1 1 1 1 *"}
+        edited = there | {"spec": spec, "metadata": there["metadata"] | {"generation": generation}}
+        world.server.put(path, edited)
+        world.watch()
+        await visit(SCHEDULE)
+
+    world.run(script)
+    assert world.server.objects[f"{BATCH}/cronjobs/analytics-full"]["spec"]["schedule"] == "0 3 * * 0"
+
+
+def test_a_stranger_under_the_name_of_full_refreshes_is_left_alone_and_the_schedule_kept(world: World) -> None:
+    world.add("DbtSchedule", "analytics", spec=WEEKLY)
+    path = f"{BATCH}/cronjobs/analytics-full"
+    world.server.put(path, {"metadata": {"namespace": "team"}, "spec": {"theirs": True}})
+    visits(world, 2)
+
+    assert world.ready("analytics", "dbtschedules") == ("False", "ForeignCronJob")
+    assert world.server.objects[path]["spec"] == {"theirs": True}
+    assert world.server.objects[f"{BATCH}/cronjobs/analytics"]["spec"]["suspend"] is False
+    assert "fullRefreshCronJob" not in world.status("analytics", "dbtschedules")
+
+
+@pytest.mark.parametrize("first", ["analytics", "analytics-full"])
+def test_of_two_that_want_one_cron_job_who_has_it_keeps_it(world: World, first: str) -> None:
+    world.add("DbtSchedule", "analytics", spec=WEEKLY)
+    world.add("DbtSchedule", "analytics-full", spec={"warehouseRef": {"name": "other"}})
+    second = ({"analytics", "analytics-full"} - {first}).pop()
+    for name in (first, second, first, second):
+        visits(world, 1, Key(DBTSCHEDULE, "team", name))
+
+    (owner,) = world.server.objects[f"{BATCH}/cronjobs/analytics-full"]["metadata"]["ownerReferences"]
+    assert owner["name"] == first
+    assert world.ready(first, "dbtschedules") == ("True", "Accepted")
+    assert world.ready(second, "dbtschedules") == ("False", "ForeignCronJob")
+
+
+def test_a_deletion_that_is_refused_stands_in_ready(world: World) -> None:
+    world.add("DbtSchedule", "analytics", spec=WEEKLY)
+
+    async def script(_: ExtractionVisits, visit: TransformationVisits) -> None:
+        world.watch()
+        await visit(SCHEDULE)
+        path = f"{OURS}/dbtschedules/analytics"
+        world.server.put(path, world.server.objects[path] | {"spec": {"schedule": "@daily"}})
+        world.watch()
+        world.server.trouble.append(refusal(403, "Forbidden", "you may not"))
+        await visit(SCHEDULE)
+
+    world.run(script)
+    assert world.ready("analytics", "dbtschedules") == ("False", "Forbidden")

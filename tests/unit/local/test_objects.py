@@ -53,13 +53,12 @@ def test_another_spec_raises_the_generation_and_keeps_the_status() -> None:
     assert changed.status == before.status
 
 
-def test_another_url_is_another_object() -> None:
+def test_another_url_is_a_change_as_any_other() -> None:
     before = known()
-    other = merged(a_manifest("file:///srv/git/b"), before, LATER)
+    changed = merged(a_manifest("file:///srv/git/b"), before, LATER)
 
-    assert (other.metadata.generation, other.metadata.creation_timestamp) == (1, LATER)
-    assert other.metadata.uid != before.metadata.uid
-    assert other.status == RepositoryStatus()
+    assert (changed.metadata.generation, changed.metadata.uid) == (2, before.metadata.uid)
+    assert changed.status == before.status
 
 
 def test_a_status_in_a_manifest_counts_for_nothing() -> None:

@@ -105,6 +105,17 @@ def test_the_time_of_a_schedule_is_that_of_the_object_it_was_kept_for(tmp_path: 
     assert Runs(tmp_path).last_schedule_time(KEY, "another object of the name") is None
 
 
+def test_full_refreshes_have_a_time_of_their_own_that_can_be_forgotten(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.forget_full_refreshes(KEY)
+    runs.save_schedule_time(KEY, "u", T0, full_refresh=True)
+    assert runs.last_schedule_time(KEY, "u") is None
+    assert Runs(tmp_path).last_schedule_time(KEY, "u", full_refresh=True) == T0
+
+    runs.forget_full_refreshes(KEY)
+    assert runs.last_schedule_time(KEY, "u", full_refresh=True) is None
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "default").mkdir()
     (tmp_path / "default" / "one-1.json").write_text("{", encoding="utf-8")

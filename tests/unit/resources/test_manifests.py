@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gitmart.resources.documents import FILE_LIMIT
-from gitmart.resources.manifests import FILES_LIMIT, ManifestError, load_manifests
+from gitmart.resources.manifests import FILES_LIMIT, ManifestError, load_manifests, read_manifests
 
 HEAD = "apiVersion: gitmart.dev/v1alpha1\nkind: Repository\n"
 GOOD = HEAD + "metadata: {name: one}\nspec: {url: 'https://git.example.org/a'}\n"
@@ -89,7 +89,7 @@ def test_all_mistakes_of_all_files_are_told(tmp_path: Path) -> None:
         f"{second}: DbtShedule/(document 1): apiVersion: is required; write gitmart.dev/v1alpha1",
         (
             f"{second}: DbtShedule/(document 1): kind: 'DbtShedule' is not known to gitmart.dev; "
-            "write Repository or DbtSchedule"
+            "write Repository, DbtSchedule or ConfigMap"
         ),
         f"{tmp_path / '3.yaml'}: cannot be read: No such file or directory",
     ]
@@ -203,3 +203,45 @@ def test_a_name_cannot_forge_a_line_of_the_report(tmp_path: Path) -> None:
     (mistake,) = mistakes_of(GOOD.replace("name: one", 'name: "one\\n2.yaml: fine"'), tmp_path)
 
     assert "\n" not in mistake
+
+
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + "a" * 60 + ", labels: {a: b}}\n"
+
+
+def test_config_maps_stand_beside_resources(tmp_path: Path) -> None:
+    path = tmp_path / "both.yaml"
+    path.write_text(f"{GOOD}---\n{CONFIG_MAP}data: {{a: x}}\nbinaryData: {{b: /w==}}\nimmutable: true\n")
+
+    found = read_manifests([path], allow_file_urls=False)
+
+    (config_map,) = found.config_maps
+    assert len(found.resources) == 1
+    assert (config_map.metadata.namespace, config_map.metadata.name) == ("default", "a" * 60)
+    assert [config_map.content(key) for key in "abc"] == [b"x", b"\xff", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("data: {a: 1}", "data.a: must be a text; put it in quotes"),
+        ("data: []", "data: must be a mapping of fields"),
+        ("binaryData: {a: '*'}", "binaryData: the value of 'a' must be base64"),
+        ("dta: {}", "dta: is no field; did you mean data?"),
+    ],
+)
+def test_a_wrong_config_map_is_told(text: str, mistake: str, tmp_path: Path) -> None:
+    path = tmp_path / "people.yaml"
+    path.write_text(f"{CONFIG_MAP}{text}\n")
+
+    with pytest.raises(ManifestError) as caught:
+        read_manifests([path], allow_file_urls=False)
+
+    assert caught.value.mistakes == [f"{path}: ConfigMap/{'a' * 60}: {mistake}"]
+
+
+def test_a_config_map_has_the_version_of_kubernetes(tmp_path: Path) -> None:
+    path = tmp_path / "people.yaml"
+    path.write_text(CONFIG_MAP.replace("v1", "gitmart.dev/v1alpha1"))
+
+    with pytest.raises(ManifestError, match=r"is not known to gitmart\.dev; write v1"):
+        read_manifests([path], allow_file_urls=False)

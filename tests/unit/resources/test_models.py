@@ -35,12 +35,29 @@ GOOD = {
     "schedule": a_repository(schedule="@daily"),
     "schedule and timeZone": a_repository(schedule="0 6 * * mon-fri", timeZone="Europe/Berlin"),
     "branches": a_repository(branches={"include": ["main", "release/*"], "exclude": ["wip/[a-z]*"]}),
-    "ssh": a_repository(url="ssh://git@git.example.org:2222/group/name"),
+    "classes of files": a_repository(
+        paths={"exclude": ["attic/", "*.svg"], "classes": [{"glob": "/api/**/*.go", "class": "generated"}]}
+    ),
+    "all that can be kept": a_repository(firstParentCounts=True, patchIds=True),
+    "ssh": a_repository(url="ssh://git@git.example.org:2222/group/name", secretRef={"name": "git"}),
     "limits alone": a_repository(resources={"limits": {"memory": "4Gi"}}),
     "whole cores": a_repository(resources={"requests": {"cpu": 1}, "limits": {"cpu": 4}}),
     "equal amounts": a_repository(resources={"requests": {"memory": "1024Mi"}, "limits": {"memory": "1Gi"}}),
     "longest name": an_object("Repository", a_repository()["spec"], "a" * 47),
+    "cache": a_repository(cache={"persistentVolumeClaim": {"claimName": "git-cache.2"}}),
     "suspended": a_repository(suspend=True, timeout="10s", warehouseRef={"name": "other"}),
+    "metadata of a known host": a_repository(url="https://github.com/o/r", metadata={}),
+    "metadata over ssh": a_repository(
+        url="ssh://git@ssh.github.com:443/o/r", secretRef={"name": "git"}, metadata={"contributors": False}
+    ),
+    "metadata of another host": a_repository(
+        metadata={
+            "provider": "gitlab",
+            "apiURL": "https://git.example.org/gitlab/api/v4",
+            "interval": "720h",
+            "secretRef": {"name": "api"},
+        }
+    ),
     "smallest DbtSchedule": a_schedule(),
     "selection": a_schedule(select=["+fct_commits", "tag:daily", "path:models/marts"], exclude=["@x"]),
     "CronJob's fields": a_schedule(
@@ -50,6 +67,13 @@ GOOD = {
         failedJobsHistoryLimit=100,
         timeZone="Asia/Tokyo",
     ),
+    "variables": a_schedule(vars={"count_rewrites_once": "everywhere", "": "{{ 1 }}"}),
+    "variables of every type": a_schedule(
+        vars={"a": ["source", "tests", 1, 0.5, False], "b": True, "c": -7, "d": 1e-7, "e": [], "f": "x" * 4096}
+    ),
+    "full refreshes": a_schedule(fullRefreshSchedule="0 3 * * sun"),
+    "another target": a_schedule(target={"schema": "sales_eu"}),
+    "a selector": a_schedule(selector="daily.v-1_x"),
     "no waiting": a_schedule(lockTimeout="0s", timeout="10s", threads=64),
 }
 # object, what the sentence holds, whether the part of the schema that is no CEL refuses it too
@@ -77,6 +101,31 @@ BAD = {
     "empty glob": (a_repository(branches={"exclude": [""]}), "spec.branches.exclude[0]", True),
     "too many globs": (a_repository(branches={"include": ["a"] * 65}), "spec.branches.include", True),
     "globs no list": (a_repository(branches={"include": "main"}), "spec.branches.include", True),
+    "pattern that excludes from excluding": (
+        a_repository(paths={"exclude": ["!a"]}),
+        "must be a pattern of paths",
+        False,
+    ),
+    "pattern with a backslash": (a_repository(paths={"exclude": ["a\\b"]}), "must be a pattern of paths", False),
+    "pattern with an open set": (
+        a_repository(paths={"classes": [{"glob": "[a", "class": "tests"}]}),
+        "every [ closed by ]",
+        False,
+    ),
+    "pattern too long": (a_repository(paths={"exclude": ["a" * 256]}), "spec.paths.exclude[0]", True),
+    "too many patterns": (a_repository(paths={"exclude": ["a"] * 65}), "spec.paths.exclude", True),
+    "unknown class": (a_repository(paths={"classes": [{"glob": "a", "class": "test"}]}), "'tests'", True),
+    "class that is for exclude alone": (
+        a_repository(paths={"classes": [{"glob": "a", "class": "excluded"}]}),
+        "'vendored'",
+        True,
+    ),
+    "rule without a class": (a_repository(paths={"classes": [{"glob": "a"}]}), "spec.paths.classes[0].class", True),
+    "class in Python's spelling": (
+        a_repository(paths={"classes": [{"glob": "a", "file_class": "tests"}]}),
+        "file_class",
+        True,
+    ),
     "quantity no quantity": (a_repository(resources={"limits": {"cpu": "2x"}}), "must be a quantity", True),
     "quantity zero": (a_repository(resources={"limits": {"cpu": 0}}), "must be a quantity above 0", False),
     "quantity negative": (a_repository(resources={"limits": {"memory": "-1Gi"}}), "must be a quantity above 0", False),
@@ -86,21 +135,81 @@ BAD = {
     "quantity a fraction": (a_repository(resources={"limits": {"cpu": 0.5}}), "must be a quantity", True),
     "request above limit": (a_repository(resources={"limits": {"memory": "128Mi"}}), "requests.memory must be", False),
     "unknown resource": (a_repository(resources={"limits": {"gpu": 1}}), "spec.resources.limits.gpu", True),
+    "metadata of an unknown host": (a_repository(metadata={}), "metadata.provider must be github or gitlab", False),
+    "metadata of no provider": (a_repository(metadata={"provider": "gitea"}), "spec.metadata.provider", True),
+    "metadata too often": (a_repository(metadata={"provider": "github", "interval": "59m"}), "from 1h to 720h", False),
+    "API without a provider": (
+        a_repository(url="https://github.com/o/r", metadata={"apiURL": "https://h/api"}),
+        "belongs to a provider",
+        False,
+    ),
+    "API no address": (
+        a_repository(metadata={"provider": "github", "apiURL": "http://h/api"}),
+        "must be the https:// address",
+        False,
+    ),
+    "API in Python's spelling": (a_repository(metadata={"api_url": "https://h"}), "spec.metadata.api_url", True),
     "timeout too short": (a_repository(timeout="1s"), "from 10s to 168h", False),
     "name of a Secret": (a_repository(warehouseRef={"name": "My_Secret"}), "must be a name of lower-case", False),
     "name too long": (an_object("Repository", a_repository()["spec"], "a" * 48), "at most 47 characters", False),
+    "cache of nothing": (a_repository(cache={}), "spec.cache.persistentVolumeClaim", True),
+    "cache without a name": (
+        a_repository(cache={"persistentVolumeClaim": {}}),
+        "persistentVolumeClaim.claimName",
+        True,
+    ),
+    "cache that cannot be written": (
+        a_repository(cache={"persistentVolumeClaim": {"claimName": "a", "readOnly": True}}),
+        "spec.cache.persistentVolumeClaim.readOnly",
+        True,
+    ),
+    "cache of another kind": (a_repository(cache={"emptyDir": {}}), "spec.cache.emptyDir", True),
+    "name of a claim": (
+        a_repository(cache={"persistentVolumeClaim": {"claimName": "A"}}),
+        "must be a name of lower-case",
+        False,
+    ),
     "no schedule": (an_object("DbtSchedule", {}), "spec.schedule", True),
     "no spec": ({key: value for key, value in a_schedule().items() if key != "spec"}, "spec", True),
+    "full refreshes at no time": (a_schedule(fullRefreshSchedule="0 24 * * *"), "has a wrong hour", False),
+    "full refreshes in words": (a_schedule(fullRefreshSchedule="weekly"), "must be five cron fields", False),
+    "target of the raw tables": (a_schedule(target={"schema": "public"}), "not public, gitmart_staging", False),
+    "target beside another": (a_schedule(target={"schema": "analytics_staging"}), "nor one that ends in", False),
+    "target of PostgreSQL's": (a_schedule(target={"schema": "pg_x"}), "must be a schema of at most 48", False),
+    "target with capitals": (a_schedule(target={"schema": "Sales"}), "lower-case letters, digits and _", False),
+    "target too long": (a_schedule(target={"schema": "s" * 49}), "spec.target.schema", True),
+    "target of another kind": (a_schedule(target={"database": "x"}), "spec.target.database", True),
     "unknown policy": (a_schedule(concurrencyPolicy="forbid"), "spec.concurrencyPolicy", True),
     "keep no runs": (a_schedule(successfulJobsHistoryLimit=0), "spec.successfulJobsHistoryLimit", True),
     "keep too many": (a_schedule(failedJobsHistoryLimit=101), "spec.failedJobsHistoryLimit", True),
+    "variable too long": (a_schedule(vars={"a": "x" * 4097}), "spec.vars.a", True),
+    "list of a variable too long": (a_schedule(vars={"a": [1] * 65}), "a list of at most 64 of these", True),
+    "too many variables": (a_schedule(vars={f"a{n}": n for n in range(65)}), "spec.vars", True),
+    "variables no mapping": (a_schedule(vars=["a"]), "spec.vars", True),
     "no threads": (a_schedule(threads=0), "spec.threads", True),
     "threads a text": (a_schedule(threads="4"), "spec.threads", True),
     "deadline too short": (a_schedule(startingDeadlineSeconds=9), "spec.startingDeadlineSeconds", True),
     "two selectors in one": (a_schedule(select=["a b"]), "must be one dbt selector", False),
     "selector as option": (a_schedule(exclude=["--full-refresh"]), "must be one dbt selector", False),
+    "selector beside select": (a_schedule(selector="daily", select=["a"]), "selector takes the place of", False),
+    "the name of a selector as option": (a_schedule(selector="--x"), "must be the name of a selector", False),
     "wait longer than the run": (a_schedule(timeout="5m"), "lockTimeout must be less than timeout", False),
 }
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{}, {"b": 1}, [[1]], [{}], [None], ["x" * 4097], float("nan"), float("inf"), 2**63],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_value_of_no_variable_is_told_what_is_one(value: object) -> None:
+    with pytest.raises(ValidationError) as caught:
+        DbtSchedule.parse(a_schedule(vars={"a": value}))
+
+    assert sentences(caught.value) == (
+        "spec.vars.a Value error, must be a text of at most 4096 characters, a number, true or false, "
+        "or a list of at most 64 of these"
+    )
 
 
 def closed(node: Any) -> Any:
@@ -186,6 +295,13 @@ def test_no_error_repeats_an_address() -> None:
     assert "canary" not in str(caught.value)
 
 
+def test_no_error_repeats_the_address_of_an_api() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Repository.parse(a_repository(metadata={"provider": "github", "apiURL": "https://one:canary@h/api"}))
+
+    assert "canary" not in str(caught.value)
+
+
 def test_a_file_address_needs_permission() -> None:
     resource = Repository.parse(a_repository(url="file:///srv/git/name"), allow_file_urls=True)
 
@@ -206,7 +322,15 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "failedJobsHistoryLimit": 3,
         "select": [],
         "exclude": [],
+        "vars": {},
         "threads": 4,
+        "failFast": False,
+        "warnError": False,
+        "storeFailures": False,
+        "freshness": {"blocksBuild": False},
+        "target": {"schema": "analytics"},
+        "docs": True,
+        "historyRetention": "2160h",
         "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}},
         "timeout": "1h",
         "lockTimeout": "10m",

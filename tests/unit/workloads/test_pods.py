@@ -14,16 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gitmart.contract.file_classes import FileClass
 from gitmart.contract.outcomes import MEANINGS
+from gitmart.contract.repository_url import parse_repository_url
 from gitmart.controller.naming import job_name
 from gitmart.controller.observed import job_seen
 from gitmart.extract import command as extract
+from gitmart.extract.metadata.settings import metadata_of
 from gitmart.resources.dbtschedule import DbtSchedule
 from gitmart.resources.repository import Repository
 from gitmart.transform import command as transform
 from gitmart.workloads.extraction import extraction_job
 from gitmart.workloads.pods import WorkerSettings
-from gitmart.workloads.transformation import cron_job, transformation_job
+from gitmart.workloads.transformation import cron_job, full_refresh_cron_job, transformation_job
 
 Json = dict[str, Any]
 
@@ -74,7 +77,13 @@ def a_scheduled_one(config: WorkerSettings = SETTINGS, **spec: Any) -> Json:
     return made
 
 
-ALL = pytest.mark.parametrize("build", [an_extraction, a_transformation, a_scheduled_one])
+def a_full_refresh(config: WorkerSettings = SETTINGS, **spec: Any) -> Json:
+    schedule = a_schedule(fullRefreshSchedule="0 3 * * 0", **spec)
+    made: Json = full_refresh_cron_job(schedule, config, suspend=False)["spec"]["jobTemplate"]
+    return made
+
+
+ALL = pytest.mark.parametrize("build", [an_extraction, a_transformation, a_scheduled_one, a_full_refresh])
 PLAIN_AND_ADDED = pytest.mark.parametrize("spec", [{}, {"podTemplate": POD_TEMPLATE}], ids=["plain", "with-additions"])
 
 
@@ -215,27 +224,78 @@ def parsed(command: Any, job: Json) -> argparse.Namespace:
     return parser.parse_args(words[1:])
 
 
+@pytest.mark.parametrize(
+    ("limits", "told", "storage"),
+    [
+        pytest.param({}, (16 << 30, None, None), "20Gi", id="default"),
+        pytest.param({"bytes": "100Gi", "commits": 7}, (100 << 30, 7, None), "125Gi", id="large"),
+        pytest.param({"bytes": "1Gi", "time": "90s"}, (1 << 30, None, timedelta(seconds=90)), "5Gi", id="small"),
+        pytest.param({"bytes": 1000}, (1000, None, None), "4294968296", id="bytes"),
+    ],
+)
+def test_limits_bound_the_run_and_the_pod_s_storage(limits: Json, told: tuple[object, ...], storage: str) -> None:
+    job = an_extraction(limits=limits)
+
+    found = parsed(extract, job)
+    pod = job["spec"]["template"]["spec"]
+
+    assert (found.limit_bytes, found.limit_commits, found.limit_time) == told
+    assert pod["containers"][0]["resources"]["limits"]["ephemeral-storage"] == storage
+    assert [volume["emptyDir"]["sizeLimit"] for volume in pod["volumes"] if volume["name"] == "work"] == [storage]
+
+
 def test_extract_reads_the_words_of_its_job() -> None:
-    spec = {"branches": {"include": ["main", "release/*"], "exclude": ["old[0-9]"]}, "timeout": "1h30m"}
+    spec = {
+        "branches": {"include": ["main", "release/*"], "exclude": ["old[0-9]"]},
+        "paths": {
+            "exclude": ["attic/", "-a=b"],
+            "classes": [{"glob": "api/*.go", "class": "generated"}, {"glob": "a=b", "class": "source"}],
+        },
+        "timeout": "1h30m",
+    }
     job = an_extraction(**spec)
     arguments = parsed(extract, job)
 
     assert started(job)[0][0] == "extract"
     assert arguments.url == "https://git.example.org/a"
     assert (arguments.include_branch, arguments.exclude_branch) == (["main", "release/*"], ["old[0-9]"])
+    assert arguments.exclude_path == ["attic/", "-a=b"]
+    assert arguments.path_class == [("api/*.go", FileClass.GENERATED), ("a=b", FileClass.SOURCE)]
+    assert (arguments.first_parent_counts, arguments.patch_ids) == (False, False)
     assert arguments.timeout == timedelta(hours=1, minutes=30)
     assert [str(network) for network in arguments.allow_network] == ["10.0.0.0/8", "fd00::/8"]
     assert (str(arguments.work_dir), str(arguments.result_file)) == ("/work", "/dev/termination-log")
 
 
+@pytest.mark.parametrize(("field", "option"), [("firstParentCounts", "first_parent_counts"), ("patchIds", "patch_ids")])
+def test_what_is_asked_for_is_asked_of_the_worker_and_nothing_else(field: str, option: str) -> None:
+    asked, not_asked = (vars(parsed(extract, an_extraction(**{field: value}))) for value in (True, False))
+
+    assert {name for name in asked if asked[name] != not_asked[name]} == {option}
+    assert asked[option] is True
+
+
+VARIABLES = {"a": "$(b)", "c": "{d: 'e'}", "f": ["source", 1, 0.5, False], "g": 1e-7, "h": "yes", "i": True}
+
+
 @pytest.mark.parametrize("build", [a_transformation, a_scheduled_one])
 def test_transform_reads_the_words_of_its_job(build: Any) -> None:
-    job = build(select=["tag:daily", "+a"], exclude=["@b"], threads=7, timeout="2h", lockTimeout="90s")
+    wanted = {"threads": 7, "timeout": "2h", "lockTimeout": "90s", "vars": VARIABLES}
+    job = build(select=["tag:daily", "+a"], exclude=["@b"], **wanted)
     arguments = parsed(transform, job)
 
     assert (arguments.select, arguments.exclude, arguments.threads) == (["tag:daily", "+a"], ["@b"], 7)
     assert (arguments.timeout, arguments.lock_timeout) == (timedelta(hours=2), timedelta(seconds=90))
+    assert json.loads(arguments.vars) == VARIABLES
     assert str(arguments.result_file) == "/dev/termination-log"
+    assert (arguments.docs, arguments.history_retention) == (True, timedelta(days=90))
+    assert not any(
+        (arguments.fail_fast, arguments.warn_error, arguments.store_failures, arguments.freshness_blocks_build)
+    )
+    said = {"failFast": True, "warnError": True, "storeFailures": True, "freshness": {"blocksBuild": True}}
+    arguments = parsed(transform, build(docs=False, historyRetention="1h", selector="daily", **said))
+    assert (arguments.docs, arguments.history_retention, arguments.selector) == (False, timedelta(hours=1), "daily")
+    assert all((arguments.fail_fast, arguments.warn_error, arguments.store_failures, arguments.freshness_blocks_build))
 
 
 NAMES = ["$(HTTPS_PROXY)", "$HOME", "a$$b", "$$(HTTPS_PROXY)", "$", "$(", "'\"", "*", "é", "%s", "{x}", ";&|", "a=b"]
@@ -255,6 +315,13 @@ def test_an_address_with_a_dollar_stays_the_same_address() -> None:
     url = "https://git.example.org/a$(HTTPS_PROXY)"
 
     assert parsed(extract, an_extraction(url=url)).url == url
+
+
+def test_the_address_that_it_had_before_is_told() -> None:
+    job = extraction_job(a_repository(), "one-1", "slot", None, SETTINGS, "https://git.example.org/before")
+
+    assert parsed(extract, job).previous_url == "https://git.example.org/before"
+    assert parsed(extract, an_extraction()).previous_url is None
 
 
 def test_variables_reach_the_worker_as_they_were_written() -> None:
@@ -280,6 +347,58 @@ def test_a_worker_is_told_where_its_secrets_are_and_none_of_their_values() -> No
     assert volumes["warehouse"]["optional"] is volumes["credentials"]["optional"] is True
     assert all(set(variable) == {"name", "value"} for variable in container_of(job)["env"])
     assert "envFrom" not in container_of(job)
+
+
+def test_a_look_at_the_api_gets_its_words_and_its_own_secret() -> None:
+    metadata = {
+        "provider": "gitlab", "apiURL": "https://git.example.org/api/v4", "interval": "36h", "contributors": False,
+        "secretRef": {"name": "api"},
+    }  # fmt: skip
+    job = an_extraction(metadata=metadata)
+    asked = metadata_of(parsed(extract, job), parse_repository_url("https://git.example.org/a", allow_file=False))
+    _, environment = started(job)
+    volumes = {each["name"]: each.get("secret") for each in job["spec"]["template"]["spec"]["volumes"]}
+
+    assert asked is not None
+    assert (asked.provider, str(asked.api)) == ("gitlab", "https://git.example.org/api/v4")
+    assert (asked.interval, asked.contributors) == (timedelta(hours=36), False)
+    assert environment["GITMART_METADATA_CREDENTIALS_DIR"] == "/etc/gitmart/metadata"
+    assert environment["GITMART_METADATA_CREDENTIALS_SOURCE"] == "Secret api in namespace team"
+    assert (volumes["metadata"]["secretName"], volumes["metadata"]["optional"]) == ("api", True)
+    assert volumes["metadata"]["items"] == [{"key": "token", "path": "token"}]
+    assert "--metadata" not in str(an_extraction())
+    assert parsed(extract, an_extraction()).metadata is None
+
+
+def test_a_mailmap_is_mounted_from_its_config_map() -> None:
+    job = an_extraction(identity={"mailmap": {"configMapRef": {"name": "people", "key": "ours"}}})
+    _, environment = started(job)
+    volumes = {each["name"]: each.get("configMap") for each in job["spec"]["template"]["spec"]["volumes"]}
+    mounts = {each["name"]: each for each in container_of(job)["volumeMounts"]}
+
+    assert volumes["mailmap"] == {
+        "name": "people", "optional": True, "defaultMode": 0o440, "items": [{"key": "ours", "path": "mailmap"}],
+    }  # fmt: skip
+    assert mounts["mailmap"]["readOnly"] is True
+    assert environment["GITMART_MAILMAP_FILE"] == f"{mounts['mailmap']['mountPath']}/mailmap"
+    assert environment["GITMART_MAILMAP_SOURCE"] == "key ours of ConfigMap people in namespace team"
+    assert "GITMART_MAILMAP_FILE" not in started(an_extraction())[1]
+
+
+def test_a_cache_is_the_claim_mounted_for_writing() -> None:
+    job = an_extraction(cache={"persistentVolumeClaim": {"claimName": "git-cache"}})
+    pod = job["spec"]["template"]["spec"]
+    mounts = {each["name"]: each for each in container_of(job)["volumeMounts"]}
+
+    assert [each for each in pod["volumes"] if each["name"] == "cache"] == [
+        {"name": "cache", "persistentVolumeClaim": {"claimName": "git-cache"}}
+    ]
+    assert mounts["cache"] == {"name": "cache", "mountPath": "/cache"}
+    assert str(parsed(extract, job).cache_dir) == "/cache"
+    assert list(violations(job["spec"]["template"])) == []
+    plain = an_extraction()
+    assert parsed(extract, plain).cache_dir is None
+    assert "cache" not in str(plain)
 
 
 def test_a_transformation_gets_its_own_key_and_nothing_of_git() -> None:
@@ -333,3 +452,36 @@ def test_the_cron_job_keeps_the_schedule_as_it_is_written() -> None:
     }  # fmt: skip
     assert {name: value for name, value in made["spec"].items() if name != "jobTemplate"} == wanted
     assert "startingDeadlineSeconds" not in cron_job(a_schedule(), SETTINGS, suspend=False)["spec"]
+
+
+def test_the_cron_job_of_full_refreshes_differs_in_name_schedule_and_that_alone() -> None:
+    spec = {"fullRefreshSchedule": "0 3 * * 0", "timeZone": "Europe/Berlin", "select": ["a"], "retries": 7}
+    schedule = a_schedule(**spec, podTemplate=POD_TEMPLATE, startingDeadlineSeconds=60)
+    plain, full = (make(schedule, SETTINGS, suspend=False) for make in (cron_job, full_refresh_cron_job))
+
+    assert (full["metadata"].pop("name"), full["spec"].pop("schedule")) == ("one-full", "0 3 * * 0")
+    assert (plain["metadata"].pop("name"), plain["spec"].pop("schedule")) == ("one", "0 * * * *")
+    container_of(full["spec"]["jobTemplate"])["args"].remove("--full-refresh")
+    assert full["spec"]["jobTemplate"]["metadata"]["annotations"].pop("gitmart.dev/full-refresh") == "true"
+    assert full == plain
+
+
+@pytest.mark.parametrize(("build", "full_refresh"), [(a_full_refresh, True), (a_scheduled_one, False)])
+def test_a_full_refresh_is_known_again_and_told_to_dbt(build: Any, full_refresh: bool) -> None:
+    made = build()
+    parser = argparse.ArgumentParser()
+    transform.configure(parser)
+
+    seen = job_seen(json.loads(json.dumps(made)))
+    assert (seen.resource, seen.claimed_by, seen.full_refresh) == ("one", "u1", full_refresh)
+    assert parser.parse_args(started(made)[0][1:]).full_refresh is full_refresh
+
+
+def test_the_longest_name_leaves_room_for_that_of_full_refreshes() -> None:
+    schedule = DbtSchedule.parse(
+        a_resource("DbtSchedule", {"schedule": "@daily", "fullRefreshSchedule": "@weekly"}, name="a" * 47)
+    )
+
+    assert (
+        len(full_refresh_cron_job(schedule, SETTINGS, suspend=False)["metadata"]["name"]) == 52
+    )  # the most there may be

@@ -1,0 +1,31 @@
+"""What a DbtSchedule's spec says of a build, in the words of `gitmart transform`."""
+
+from __future__ import annotations
+
+import json
+
+from gitmart.contract.durations import format_duration
+from gitmart.resources.dbtschedule import DbtScheduleSpec
+
+
+def build_options(spec: DbtScheduleSpec, *, full_refresh: bool = False) -> list[str]:
+    """Return the options that say what is built and how, for a pod and for a process of local mode alike."""
+    switches = {
+        "--fail-fast": spec.fail_fast,
+        "--warn-error": spec.warn_error,
+        "--store-failures": spec.store_failures,
+        "--freshness-blocks-build": spec.freshness.blocks_build,
+        "--no-docs": not spec.docs,
+        "--full-refresh": full_refresh,
+    }
+    return [
+        f"--schema={spec.target.schema_name}",
+        f"--threads={spec.threads}",
+        f"--lock-timeout={format_duration(spec.lock_timeout)}",
+        *(f"--select={selector}" for selector in spec.select),
+        *(f"--exclude={selector}" for selector in spec.exclude),
+        *([f"--selector={spec.selector}"] if spec.selector is not None else []),
+        *([f"--vars={json.dumps(spec.vars)}"] if spec.vars else []),
+        *(option for option, wanted in switches.items() if wanted),
+        f"--history-retention={format_duration(spec.history_retention)}",
+    ]
