@@ -537,12 +537,19 @@ def test_a_job_and_then_a_pod_deleted_by_hand(scene: Scene) -> None:
         place.namespace.kubectl("delete", "job", only["metadata"]["name"])
         place.trouble("ResultLost", "the Job was deleted before its end was seen: it is repeated")
         (second,) = wait_for(place.jobs, LATER, pause=PAUSE)
-        (pod,) = wait_for(lambda: list(place.runs()), SOON, pause=PAUSE)
+        # The first one's pod may still be ending.
+        (pod,) = wait_for(lambda: [each for each in place.runs() if job_of(each) == second["metadata"]["name"]], SOON)
+        # Before a worker can hear SIGTERM it is killed, which says nothing of why and so ends its Job.
+        wait_for(lambda: "phase" in place.namespace.kubectl("logs", pod["metadata"]["name"]), SOON, pause=PAUSE)
         place.namespace.kubectl("delete", "pod", pod["metadata"]["name"])
 
     place.ready()
     assert [each["metadata"]["name"] for each in place.jobs()] == [second["metadata"]["name"]]
     place.is_calm(pods=3)
+
+
+def job_of(pod: Json) -> str:
+    return str(pod["metadata"]["labels"]["batch.kubernetes.io/job-name"])
 
 
 @side_by_side
