@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Protocol, cast
 
 from gitmart import __version__
@@ -56,6 +59,10 @@ class Parser(argparse.ArgumentParser):
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the subcommand that the words name and return the process's exit code."""
+    if os.getpid() == 1:
+        # The kernel keeps a signal from process 1 of a container until somebody handles it, and what a subcommand
+        # needs takes a second to import: a pod deleted then would be waited for until it is killed.
+        signal.signal(signal.SIGTERM, _leave)
     words = list(sys.argv[1:] if words is None else words)
     parser = Parser(prog="gitmart", description="Git histories as tested analytics in PostgreSQL.")
     parser.add_argument("--version", action="version", version=f"gitmart {__version__}")
@@ -71,6 +78,10 @@ def main(words: Sequence[str] | None = None) -> int:
     if command is None:  # argparse refuses any other word
         raise AssertionError(asked)
     return command.run(arguments)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    sys.exit(Outcome.CANCELLED.exit_code)
 
 
 if __name__ == "__main__":
