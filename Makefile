@@ -66,10 +66,12 @@ fix: $(READY) ## Format and repair what can be repaired by itself
 
 generate: $(READY) ## Write the files that are made from code
 	@$(BIN)/python -m gitmart.resources.generate crds
+	@$(BIN)/python -m gitmart.transform.catalogue dbt docs/metrics.md
 	@$(BIN)/python charts/generate.py charts/gitmart
 
 verify: $(READY) ## Fail if a generated file is stale
 	@$(BIN)/python -m gitmart.resources.generate --check crds
+	@$(BIN)/python -m gitmart.transform.catalogue --check dbt docs/metrics.md
 	@$(BIN)/python charts/generate.py --check charts/gitmart
 
 docs: $(READY) ## Check that every relative link of the documentation leads somewhere
@@ -86,8 +88,8 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-in
 bench-operator: $(READY) # its file must not be called operator.py: that is a module of Python's own
 	@$(BIN)/python -W ignore bench/operator_scale.py $(if $(PART),--part $(PART)) $(if $(REPOSITORIES),--repositories $(REPOSITORIES))
 
-bench-slope: $(READY)
-	@$(BIN)/python -W ignore bench/slope.py $(if $(SIZES),--sizes $(SIZES))
+bench-slope bench-growth: $(READY)
+	@$(BIN)/python -W ignore bench/$(@:bench-%=%).py $(if $(SIZES),--sizes $(SIZES))
 
 bench-%: $(READY)
 	@$(BIN)/python -W ignore bench/$(subst -,_,$*).py $(if $(REPO),--repo '$(REPO)')

@@ -345,7 +345,8 @@ def test_full_refreshes_have_a_cron_job_of_their_own_that_goes_with_its_field(sc
 
 
 def _full_refreshes(scene: Scene, namespace: Namespace) -> None:
-    namespace.apply(a_schedule("weekly", fullRefreshSchedule=NEVER, select=["+fct_commits"]))
+    select = "+fct_commits"
+    namespace.apply(a_schedule("weekly", fullRefreshSchedule=NEVER, select=[select]))
     found = namespace.wait_for_condition("dbtschedule", "weekly", "Ready")
     status = found["status"]
     assert (status["cronJob"], status["fullRefreshCronJob"]) == ("weekly", "weekly-full")
@@ -357,6 +358,8 @@ def _full_refreshes(scene: Scene, namespace: Namespace) -> None:
     assert condition_of(namespace.get("dbtschedule", "weekly"), "LastRunSucceeded")["status"] == "True"
     ran = f"select full_refresh from dbt_meta.runs where invocation_id = '{last['invocationId']}'"
     assert scene.release.query(ran) == [["t"]]
+
+    _all_at_once(scene, namespace, select)
 
     # One of the name with -full: who has the CronJob keeps it.
     namespace.apply(a_schedule("weekly-full", warehouseRef={"name": "another"}))
@@ -384,6 +387,28 @@ def _full_refreshes(scene: Scene, namespace: Namespace) -> None:
     assert "nextFullRefreshTime" not in found["status"]
     # What it made stays, and belongs to the DbtSchedule from now on.
     wait_for(lambda: owners_of(namespace, run["job"]) == ["DbtSchedule"], timeout=SOON)
+
+
+def _all_at_once(scene: Scene, namespace: Namespace, select: str) -> None:
+    """By hand, as by the clock, from nothing and on request: one after another, and each with its own end."""
+    ended = (
+        "select full_refresh, outcome, finished_at < lead(finished_at, 1, 'infinity') over (order by id)"
+        f" from dbt_meta.runs where selected = array['{select}'] and finished_at is not null order by id offset 1"
+    )
+    assert scene.release.query(ended) == []
+    namespace.kubectl("create", "job", "at-once", "--from=cronjob/weekly")
+    namespace.kubectl("create", "job", "at-once-full", "--from=cronjob/weekly-full")
+    namespace.kubectl("annotate", "dbtschedule", "weekly", "gitmart.dev/requested-at=at-once")
+
+    rows = wait_for(lambda: len(found := scene.release.query(ended)) == 3 and found, timeout=2 * SOON)
+    assert sorted(rows) == [["f", "Succeeded", "t"], ["f", "Succeeded", "t"], ["t", "Succeeded", "t"]]
+
+    def all_are_told(found: dict[str, Any]) -> bool:
+        good = {run["job"] for run in found["status"]["history"] if run["outcome"] == "Succeeded"}
+        return good >= {"at-once", "at-once-full"} and any(name.startswith("weekly-") for name in good)
+
+    found = namespace.wait_for("dbtschedule", "weekly", all_are_told, SOON)
+    assert found["status"]["lastHandledRequest"] == "at-once"
 
 
 @side_by_side
