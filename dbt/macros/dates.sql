@@ -32,3 +32,31 @@
 {% macro build_day(days=0) -%}
     cast('{{ (run_started_at - modules.datetime.timedelta(days=days)).strftime("%Y-%m-%d") }}' as date)
 {%- endmacro %}
+
+
+{# The weekday (1 Monday to 7 Sunday) that a clock showed which stood so many minutes east of UTC; NULL for NULL. #}
+{% macro local_weekday(instant, minutes_east) %}
+    {{- return(adapter.dispatch('local_weekday', 'gitmart')(instant, minutes_east)) -}}
+{% endmacro %}
+
+{% macro default__local_weekday(instant, minutes_east) -%}
+    cast(extract(isodow from {{ dbt.dateadd('minute', minutes_east, instant) }}) as smallint)
+{%- endmacro %}
+
+{% macro postgres__local_weekday(instant, minutes_east) -%}
+    cast(extract(isodow from ({{ instant }} at time zone 'UTC') + {{ minutes_east }} * interval '1 minute') as smallint)
+{%- endmacro %}
+
+
+{# The hour (0 to 23) that such a clock showed. #}
+{% macro local_hour(instant, minutes_east) %}
+    {{- return(adapter.dispatch('local_hour', 'gitmart')(instant, minutes_east)) -}}
+{% endmacro %}
+
+{% macro default__local_hour(instant, minutes_east) -%}
+    cast(extract(hour from {{ dbt.dateadd('minute', minutes_east, instant) }}) as smallint)
+{%- endmacro %}
+
+{% macro postgres__local_hour(instant, minutes_east) -%}
+    cast(extract(hour from ({{ instant }} at time zone 'UTC') + {{ minutes_east }} * interval '1 minute') as smallint)
+{%- endmacro %}

@@ -29,16 +29,20 @@
 {%- endmacro %}
 
 
-{# A post-hook of fct_daily_commits: delete the days that have no commit any more. #}
-{% macro delete_vanished_days() -%}
+{#
+    A post-hook of fct_daily_activity: delete the days of one kind of date that have no commit any more. `day` is the
+    column of fct_commits that has that kind.
+#}
+{% macro delete_vanished_days(date_kind, day) -%}
     delete from {{ this }}
-    where not exists (
-        select 1 from {{ ref('fct_commits') }} as commits
-        where
-            commits.repository_id = {{ this }}.repository_id
-            and commits.commit_day = {{ this }}.commit_day
-            and {{ is_counted() }}
-    )
+    where
+        {{ this }}.date_kind = '{{ date_kind }}'
+        and not exists (
+            select 1 from {{ ref('fct_commits') }} as commits
+            where
+                commits.repository_id = {{ this }}.repository_id
+                and commits.{{ day }} = {{ this }}.activity_day
+        )
 {%- endmacro %}
 
 

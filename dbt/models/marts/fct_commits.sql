@@ -149,7 +149,12 @@ dated as (
         case
             when not is_future_dated then commit_date
             when not is_committed_in_future then committed_at
-        end as activity_at
+        end as activity_at,
+        case
+            when not is_committed_in_future then committed_at
+            when not is_future_dated then commit_date
+        end as committing_at,
+        case when not is_future_dated then author_offset_minutes end as believed_offset_minutes
     from checked
 ),
 
@@ -182,6 +187,9 @@ select
     committed_at,
     activity_at,
     {{ utc_day('activity_at') }} as commit_day,
+    {{ utc_day('committing_at') }} as committed_day,
+    {{ local_weekday('commit_date', 'believed_offset_minutes') }} as author_local_weekday,
+    {{ local_hour('commit_date', 'believed_offset_minutes') }} as author_local_hour,
     is_future_dated,
     is_merge,
     in_default_branch,

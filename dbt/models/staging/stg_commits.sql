@@ -12,6 +12,7 @@ select
     committer_id,
     commit_date,
     committed_at,
+    commit_date_offset_minutes as author_offset_minutes,
     created_at as extracted_at,
     parent_count > 1 as is_merge,
     in_default_branch,

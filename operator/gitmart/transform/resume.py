@@ -148,11 +148,11 @@ def find_cut_off(connection: Connection, schema: str, before: int, key: str) -> 
 
 
 def still_there(connection: Connection, relations: Mapping[str, str], done: Iterable[str]) -> frozenset[str]:
-    """Return those of `done` whose table or view exists; what makes none, such as a test, counts as there."""
+    """Return those of `done` whose table, view or function exists; what makes none, such as a test, counts as there."""
     names = list(done)
     found = connection.execute(
         "select name from unnest(%s::text[], %s::text[]) as node (name, relation)"
-        " where relation is null or to_regclass(relation) is not null",
+        " where relation is null or to_regclass(relation) is not null or to_regproc(relation) is not null",
         [names, [relations.get(name) for name in names]],
     ).fetchall()
     return frozenset(str(name) for (name,) in found)
@@ -195,5 +195,6 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _relations(manifest: Any) -> dict[str, str]:
-    """Return the table or view of each node that makes one."""
-    return {name: node.relation_name for name, node in manifest.nodes.items() if getattr(node, "relation_name", None)}
+    """Return the table, view or function of each node that makes one."""
+    nodes = {**manifest.nodes, **manifest.functions}
+    return {name: node.relation_name for name, node in nodes.items() if getattr(node, "relation_name", None)}

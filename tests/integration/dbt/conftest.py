@@ -26,6 +26,16 @@ SUFFIXES = ("", "_staging", "_intermediate", "_test_failures")
 MARTS = {
     "fct_commits": ("repository_id", "commit_hash"),
     "fct_contributions": ("repository_id", "commit_hash", "contributor_id", "contribution_role"),
+    "fct_daily_activity": (
+        "repository_id",
+        "contributor_id",
+        "date_kind",
+        "activity_day",
+        "in_default_branch",
+        "is_merge",
+        "is_first_of_patch",
+        "is_first_of_patch_anywhere",
+    ),
     "fct_daily_commits": ("repository_id", "contributor_id", "commit_day"),
     "fct_repository_activity": ("repository_id", "granularity", "period_start"),
     "fct_repository_contributors": ("repository_id", "contributor_id"),
@@ -56,23 +66,28 @@ class Run:
         date: str | None = "2024-03-01 10:00+00",
         *,
         committed: str | None = "2024-03-01 11:00+00",
+        zone: int | None = 0,
         lines: tuple[int, int] = (3, 1),
         merge: bool = False,
         in_default_branch: bool = True,
         file_class: str = "s",
         patch: str | None = None,
     ) -> None:
-        """Insert a commit; its hash is made from its name. All its lines are of one file, of a class of that letter."""
+        """
+        Insert a commit; its hash is made from its name. All its lines are of one file, of a class of that letter.
+
+        `zone` is that of the author date, minutes east of UTC.
+        """
         added = self.connection.execute(
             """
             insert into commits (repository_id, contributor_id, committer_id, commit_hash, commit_date, committed_at,
                 commit_message, lines_added, lines_deleted, files_changed, parent_count, in_default_branch, patch_id,
-                changed_run)
-            values (%s, %s, %s, %s, %s, %s, '', %s, %s, %s, %s, %s, %s, %s) returning id
+                changed_run, commit_date_offset_minutes)
+            values (%s, %s, %s, %s, %s, %s, '', %s, %s, %s, %s, %s, %s, %s, %s) returning id
             """,
             [
                 self.repository, author, author, commit_hash(name), date, committed,
-                *((0, 0, 0) if merge else (*lines, 1)), 2 if merge else 1, in_default_branch, patch, self.number,
+                *((0, 0, 0) if merge else (*lines, 1)), 2 if merge else 1, in_default_branch, patch, self.number, zone,
             ],
         ).fetchone()  # fmt: skip
         if added and not merge:
@@ -297,10 +312,12 @@ class Marts:
         """Return the rows of a mart in the order of its key."""
         return self.query(f"select {columns} from {schema}.{mart} order by {', '.join(MARTS[mart])}")
 
-    def query(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def query(
+        self, statement: str, *parameters: object, named: Mapping[str, object] | None = None
+    ) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows, [] when it gives none."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            cursor = connection.execute(statement.encode(), parameters or None)
+            cursor = connection.execute(statement.encode(), named or parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def assert_equal_to_full_refresh(self, marts: Sequence[str] = tuple(MARTS)) -> None:
@@ -356,8 +373,10 @@ def marts(server: EmbeddedPostgres, dbt_database: str) -> Marts:
     built = marts.query(
         "select format('drop %%s if exists %%I.%%I cascade', case relkind when 'v' then 'view' else 'table' end,"
         " nspname, relname) from pg_class join pg_namespace on pg_namespace.oid = relnamespace"
-        " where relkind in ('r', 'v') and nspname like any(%s)",
-        [f"{SCHEMA}%", f"{REBUILT}%"],
+        " where relkind in ('r', 'v') and nspname like any(%(schemas)s)"
+        " union all select 'drop function ' || cast(oid as regprocedure) from pg_proc"
+        " where cast(cast(pronamespace as regnamespace) as text) like any(%(schemas)s)",
+        named={"schemas": [f"{SCHEMA}%", f"{REBUILT}%"]},
     )
     for (statement,) in built:
         marts.query(statement)

@@ -16,7 +16,7 @@ from gitmart.local.postgres import EmbeddedPostgres
 if TYPE_CHECKING:
     from tests.integration.dbt.conftest import Dbt, Marts, Raw, Run
 
-FACTS = ("fct_commits", "fct_contributions", "fct_daily_commits")
+FACTS = ("fct_commits", "fct_contributions", "fct_daily_activity")
 PEOPLE = 4
 LETTERS = "ssstdcgvx"  # of classes of files
 
@@ -42,8 +42,10 @@ class History:
         author = self.random.choice(self.people)
         lines = (self.random.randrange(3), self.random.randrange(3))
         letter = self.random.choice(LETTERS)
+        other.setdefault("committed", self.day())
         patch = None if other.get("merge") or self.random.random() < 0.3 else f"patch-{self.random.randrange(5)}"
-        run.add(name, author, self.day() if date == "" else date, lines=lines, file_class=letter, patch=patch, **other)
+        date, zone = self.day() if date == "" else date, self.random.choice((0, 330, -480, None))
+        run.add(name, author, date, lines=lines, file_class=letter, patch=patch, zone=zone, **other)
         for _ in range(self.random.randrange(3)):
             kind = self.random.choice(("co_author", "reviewer", "assistant", "fix"))
             run.credit(name, kind, None if kind == "fix" else self.random.choice([*self.people, None]))
@@ -292,14 +294,22 @@ def test_only_the_days_that_changed_are_written_again(dbt: Dbt, raw: Raw, marts:
         run.add("joined", one, "2024-05-02 10:00+00")
         run.add("gone", one, "2024-05-03 10:00+00")
     dbt.run()
-    before = dict(marts.query("select commit_day::text, xmin::text from analytics.fct_daily_commits"))
+    before = dict(
+        marts.query(
+            "select activity_day::text, xmin::text from analytics.fct_daily_activity where date_kind = 'authored'"
+        )
+    )
     with raw.run(repository) as run:
         run.add("late", one, "2024-05-02 09:00+00")
         run.remove(*raw.hashes(repository, "commit_date = '2024-05-03 10:00+00'"))
 
     dbt.run()
 
-    after = dict(marts.query("select commit_day::text, xmin::text from analytics.fct_daily_commits"))
+    after = dict(
+        marts.query(
+            "select activity_day::text, xmin::text from analytics.fct_daily_activity where date_kind = 'authored'"
+        )
+    )
     assert set(after) == {"2024-05-01", "2024-05-02"}
     assert after["2024-05-01"] == before["2024-05-01"]
     assert after["2024-05-02"] != before["2024-05-02"]
@@ -310,7 +320,7 @@ def test_a_table_of_another_version_is_rebuilt(dbt: Dbt, raw: Raw, marts: Marts)
     history = History(raw, 3)
     dbt.run()
     marts.query("alter table analytics.fct_commits drop column is_merge")
-    marts.query("alter table analytics.fct_daily_commits rename column merge_commits to merges")
+    marts.query("alter table analytics.fct_daily_activity rename column commits to some_commits")
     a_late_commit(history, history.repositories[0])
 
     dbt.run()

@@ -16,6 +16,7 @@ from psycopg import sql
 pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics-on-paper.md"
+FUNCTIONS = {path.stem for path in (PAGE.parents[1] / "dbt" / "functions").glob("*.sql")}
 CHANGE = re.compile(r"(\S+) \+(\d+) -(\d+)")
 COMMITTED = re.compile(r"committed on (\S+)")
 
@@ -106,6 +107,11 @@ def test_every_figure_on_paper_is_that_of_the_marts(repository: Any, warehouse: 
         for length in ("month", "week"):
             columns, rows = on_paper(f"fct_repository_activity by {length}")
             assert built(columns, f"fct_repository_activity where granularity = '{length}' order by 1") == rows
+        calls = [heading.strip("`") for heading in TABLES if heading.startswith("`")]
+        assert {call.partition("(")[0] for call in calls} == FUNCTIONS
+        for call in calls:
+            columns, rows = on_paper(f"`{call}`")
+            assert sorted(built(columns, call)) == sorted(rows), call
         _, rows = on_paper("fct_contributions by role")
         counted = connection.execute(
             "select contribution_role, count(*)::text, count(distinct contributor_id)::text"

@@ -59,7 +59,7 @@ def parents(model: dict[str, Any], kind: str) -> list[str]:
 
 
 def test_every_layer_has_models(models: list[dict[str, Any]]) -> None:
-    assert Counter(map(layer, models)) == {"staging": 10, "intermediate": 4, "marts": 12}
+    assert Counter(map(layer, models)) == {"staging": 10, "intermediate": 4, "marts": 13}
 
 
 def test_names_tell_the_layer(models: list[dict[str, Any]]) -> None:
@@ -195,7 +195,7 @@ def test_what_is_incremental_replaces_and_never_appends(models: list[dict[str, A
     assert strategies == {
         "fct_commits": ("delete+insert", ["repository_id", "commit_hash"]),
         "fct_contributions": ("delete+insert", ["repository_id", "commit_hash"]),
-        "fct_daily_commits": ("delete+insert", ["repository_id", "commit_day"]),
+        "fct_daily_activity": ("delete+insert", ["repository_id", "date_kind", "activity_day"]),
     }
 
 

@@ -1,0 +1,57 @@
+{{ config(pre_hook="{{ drop_other_version() }}") }}
+
+with days as (
+    {{ chosen_days() }}
+),
+
+amounts as (
+    select
+        days.contributor_id,
+        case coalesce(of_whom, 'contributor')
+            when 'contributor' then cast(days.contributor_id as text)
+            when 'organization' then {{ organization('people.email') }}
+            else cast({{ refuse('of_whom', ['contributor', 'organization']) }} as text)
+        end as holder,
+        case coalesce(measure, 'commits')
+            when 'commits' then days.commits
+            when 'lines' then days.lines_added + days.lines_deleted
+            else cast(cast({{ refuse('measure', ['commits', 'lines']) }} as text) as bigint)
+        end as amount
+    from days
+    inner join {{ ref('dim_contributor') }} as people on days.contributor_id = people.contributor_id
+    where {{ is_within('days.activity_day') }}
+),
+
+-- Who made none of what is measured is not counted in n.
+holders as (
+    select
+        holder,
+        cast(sum(amount) as bigint) as amount
+    from amounts
+    where holder is not null
+    group by holder
+    having sum(amount) > 0
+),
+
+ranked as (
+    select
+        amount,
+        row_number() over (order by amount, holder) as ascending_rank,
+        sum(amount) over () as total,
+        sum(amount) over (
+            order by amount desc, holder asc rows between unbounded preceding and current row
+        ) - amount as made_by_those_with_more
+    from holders
+)
+
+select
+    count(*) as holders,
+    cast(coalesce(sum(amount), 0) as bigint) as total,
+    cast({{ calculate_absence_factor('made_by_those_with_more', 'total') }} as bigint) as absence_factor,
+    {{ calculate_gini_coefficient('amount', 'ascending_rank') }} as gini_coefficient,
+    cast(
+        {{ calculate_gini_coefficient('amount', 'ascending_rank') }} * count(*) / nullif(count(*) - 1, 0)
+        as numeric(7, 6)
+    ) as corrected_gini_coefficient,
+    {{ calculate_share('max(amount)', 'sum(amount)') }} as largest_share
+from ranked

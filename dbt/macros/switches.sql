@@ -1,0 +1,120 @@
+{#
+    What the functions of this project have in common: the switches, which act when a number is read.
+
+    repository   the repository's id; NULL: all
+    since, until the first and the last UTC day that counts; NULL: no limit
+    merges       whether merges count
+    bots         whether commits of bots and of coding assistants count, not of people alone
+    classes      the classes of files whose lines and files count; NULL: the variable counted_file_classes
+    dates        authored or committed: which of a commit's two dates counts
+    refs         default_branch or all: which commits count
+    count_once   never, per_repository or everywhere: whether copies of a change count; NULL: the variable
+                 count_rewrites_once
+
+    NULL for any of them is its default. Another value is refused.
+#}
+
+
+{# End the query with a message: "`argument` is ...: allowed are ...". Stands where a boolean is expected. #}
+{% macro refuse(argument, allowed) -%}
+    cast('{{ argument }} is ' || {{ argument }} || ': allowed are {{ allowed | join(', ') }}' as boolean)
+{%- endmacro %}
+
+
+{# Whether a row of `relation` (commits or days, with the flags of a commit) and its person are chosen; days apart. #}
+{% macro is_chosen(relation, people) -%}
+    ({{ relation }}.repository_id = repository or repository is null)
+    and (coalesce(merges, true) or not {{ relation }}.is_merge)
+    and (coalesce(bots, true) or {{ people }}.contributor_kind = 'human')
+    and case coalesce(refs, 'default_branch')
+        when 'default_branch' then {{ relation }}.in_default_branch
+        when 'all' then true
+        else {{ refuse('refs', ['default_branch', 'all']) }}
+    end
+    and case coalesce(count_once, '{{ var("count_rewrites_once") }}')
+        when 'never' then true
+        when 'per_repository' then {{ relation }}.is_first_of_patch
+        when 'everywhere' then {{ relation }}.is_first_of_patch_anywhere
+        else {{ refuse('count_once', ['never', 'per_repository', 'everywhere']) }}
+    end
+{%- endmacro %}
+
+
+{# Whether a day lies between `since` and `until`. #}
+{% macro is_within(day) -%}
+    ({{ day }} >= since or since is null) and ({{ day }} <= until or until is null)
+{%- endmacro %}
+
+
+{# The sum of a measure over the classes of files that are chosen. #}
+{% macro of_classes(measure, relation) -%}
+    {%- for name in file_classes().values() -%}
+        case
+            when '{{ name }}' = any(coalesce(classes, array['{{ counted_file_classes() | join("', '") }}']))
+                then {{ relation }}.{{ name }}_{{ measure }}
+            else 0
+        end{% if not loop.last %} + {% endif %}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{# Rows of fct_daily_activity that the switches choose: contributor, day, commits and measures. #}
+{% macro chosen_days() -%}
+    select
+        activity.repository_id,
+        activity.contributor_id,
+        activity.activity_day,
+        activity.is_merge,
+        activity.commits,
+        {{ of_classes('lines_added', 'activity') }} as lines_added,
+        {{ of_classes('lines_deleted', 'activity') }} as lines_deleted,
+        {{ of_classes('files_changed', 'activity') }} as files_changed
+    from {{ ref('fct_daily_activity') }} as activity
+    inner join {{ ref('dim_contributor') }} as people on activity.contributor_id = people.contributor_id
+    where
+        activity.date_kind = case coalesce(dates, 'authored')
+            when 'authored' then 'authored'
+            when 'committed' then 'committed'
+            else cast({{ refuse('dates', ['authored', 'committed']) }} as text)
+        end
+        and case
+            when coalesce(classes <@ array['{{ file_classes().values() | join("', '") }}'], true) then true
+            else cast(
+                'classes is ' || cast(classes as text) || ': allowed are {{ file_classes().values() | join(", ") }}'
+                as boolean
+            )
+        end
+        and {{ is_chosen('activity', 'people') }}
+{%- endmacro %}
+
+
+{# Rows of fct_commits that the switches choose, by author date. #}
+{% macro chosen_commits() -%}
+    select commits.*
+    from {{ ref('fct_commits') }} as commits
+    inner join {{ ref('dim_contributor') }} as people on commits.contributor_id = people.contributor_id
+    where
+        commits.commit_day is not null
+        and {{ is_within('commits.commit_day') }}
+        and {{ is_chosen('commits', 'people') }}
+{%- endmacro %}
+
+
+{# The first day of the period a day lies in; `granularity` is an argument of the function. #}
+{% macro period_of(day) -%}
+    cast(
+        date_trunc(
+            case
+                when granularity in ('day', 'week', 'month', 'quarter', 'year') then granularity
+                else cast({{ refuse('granularity', ['day', 'week', 'month', 'quarter', 'year']) }} as text)
+            end,
+            cast({{ day }} as timestamp)
+        ) as date
+    )
+{%- endmacro %}
+
+
+{# The length of a period, as an interval; weeks, months, quarters and years differ in days. #}
+{% macro length_of_period() -%}
+    case granularity when 'quarter' then interval '3 months' else cast('1 ' || granularity as interval) end
+{%- endmacro %}

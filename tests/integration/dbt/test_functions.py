@@ -1,0 +1,327 @@
+"""The functions that compute metrics when they are read: published numbers, numbers on paper, and every switch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from tests.integration.dbt.test_incremental import History, a_commit_beside_the_default_branch, commits_of_known_days
+
+from gitmart.local.postgres import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from tests.integration.dbt.conftest import Dbt, Marts, Raw
+
+FUNCTIONS = (
+    "activity_by_period('month')",
+    "activity_hours()",
+    "burstiness()",
+    "concentration()",
+    "contributor_activity()",
+    "contributor_engagement()",
+    "contributor_flow('month')",
+    "contributor_levels()",
+    "organization_activity()",
+)
+PUBLISHED = (1000, 202, 90, 33, 332, 343, 42, 433)  # CHAOSS, Contributor Absence Factor
+
+
+class Written:
+    """Rows of the marts that the functions read, written by hand in a transaction that is taken back."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self.connection = connection
+
+    def person(self, number: int, email: str = "", kind: str = "human") -> None:
+        self.connection.execute(
+            "insert into dim_contributor (contributor_id, contributor_name, email, contributor_kind, identities)"
+            " values (%s, %s, %s, %s, 1)",
+            [number, f"person {number}", email or f"{number}@example.org", kind],
+        )
+
+    def day(self, person: int, day: str, commits: int = 1) -> None:
+        zeros = ["tests", "documentation", "configuration", "generated", "vendored", "excluded"]
+        measures = ("lines_added", "lines_deleted", "files_changed")
+        names = [f"{name}_{measure}" for name in ("source", *zeros) for measure in measures]
+        values = [10 * commits, commits, commits, *[0] * 3 * len(zeros)]
+        self.connection.execute(
+            "insert into fct_daily_activity (repository_id, contributor_id, date_kind, activity_day, in_default_branch,"
+            f" is_merge, is_first_of_patch, is_first_of_patch_anywhere, commits, {', '.join(names)}) values"
+            f" (1, %s, 'authored', %s, true, false, true, true, %s{', %s' * len(values)})".encode(),
+            [person, day, commits, *values],
+        )
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query.encode()).fetchall()
+
+
+@pytest.fixture
+def written(dbt: Dbt, raw: Raw, marts: Marts) -> Iterator[Written]:
+    statuses = dbt.build()
+    assert set(statuses.values()) <= {"success", "pass", "no-op"}, statuses
+    assert {name.partition("(")[0] for name in FUNCTIONS} <= set(statuses)
+    with psycopg.connect(marts.url, options="-c search_path=analytics") as connection:
+        yield Written(connection)
+        connection.rollback()
+
+
+def test_published_numbers_and_numbers_on_paper(written: Written) -> None:
+    """One build, many small stories: each is taken back before the next."""
+    for story in (
+        a_warehouse_without_commits,
+        the_numbers_of_the_absence_factor,
+        organizations_by_their_domains,
+        who_comes_stays_and_returns,
+        who_drifts_away,
+        how_many_reach_which_level,
+        periods_and_newcomers,
+        values_that_are_not_allowed,
+    ):
+        story(written)
+        written.connection.rollback()
+
+
+def a_warehouse_without_commits(written: Written) -> None:
+    found = {name: written.rows(f"select * from {name}") for name in FUNCTIONS}
+    assert found.pop("concentration()") == [(0, 0, None, None, None, None)]
+    assert found.pop("burstiness()") == [(0, None, 0, None, None)]
+    assert found.pop("contributor_levels()") == [(1, 1, 0, None), (2, 5, 0, None), (3, 25, 0, None), (4, 100, 0, None)]
+    assert set(map(tuple, found.values())) == {()}
+
+
+def the_numbers_of_the_absence_factor(written: Written) -> None:
+    for number, commits in enumerate(PUBLISHED, 1):
+        written.person(number)
+        written.day(number, "2024-05-01", commits)
+    # 1000 + 433 is more than half of 2475; the Gini coefficient is that of dbt's unit test, times 8/7 corrected.
+    assert written.rows("select * from concentration()") == [
+        (8, 2475, 2, Decimal("0.485505"), Decimal("0.554863"), Decimal("0.404040"))
+    ]
+    [(_, lines, factor, *_)] = written.rows("select * from concentration(measure => 'lines')")
+    assert (lines, factor) == (11 * 2475, 2)
+    assert written.rows("select holders, gini_coefficient from concentration(until => '2024-04-30')") == [(0, None)]
+
+
+def organizations_by_their_domains(written: Written) -> None:
+    people = (
+        "a@one.example",
+        "b@ONE.example",
+        "c@gmail.com",
+        "d@two.example",
+        "1+e@users.noreply.github.com",
+        "nobody",
+    )
+    for number, email in enumerate(people, 1):
+        written.person(number, email)
+        written.day(number, "2024-05-01", number)
+    # None: 3 + 5 + 6 commits of three people; two.example 4 of one; one.example 1 + 2 of two; 21 in all.
+    assert written.rows("select organization, contributors, contributor_share, commits, commit_share"
+                        " from organization_activity()") == [
+        (None, 3, Decimal("0.500000"), 14, Decimal("0.666667")),
+        ("two.example", 1, Decimal("0.166667"), 4, Decimal("0.190476")),
+        ("one.example", 2, Decimal("0.333333"), 3, Decimal("0.142857")),
+    ]  # fmt: skip
+    assert written.rows("select holders, total, absence_factor from concentration(of_whom => 'organization')") == [
+        (2, 7, 1)
+    ]
+
+
+def who_comes_stays_and_returns(written: Written) -> None:
+    written.person(1)
+    written.person(2)
+    written.person(3)
+    for person, months in ((1, (1, 2, 3, 6)), (2, (1, 3)), (3, (2,))):
+        for month in months:
+            written.day(person, f"2024-{month:02}-15")
+    # period, contributors, new, retained, resurrected, churned, retention
+    whole = written.rows(
+        "select to_char(period_start, 'MM'), contributors, new_contributors, retained_contributors,"
+        " resurrected_contributors, churned_contributors, retention from contributor_flow('month')"
+    )
+    assert whole == [
+        ("01", 2, 2, 0, 0, 0, None),
+        ("02", 2, 1, 1, 0, 1, Decimal("0.500000")),
+        ("03", 2, 0, 1, 1, 1, Decimal("0.500000")),
+        ("04", 0, 0, 0, 0, 2, Decimal("0.000000")),
+        ("05", 0, 0, 0, 0, 0, None),
+        ("06", 1, 0, 0, 1, 0, None),
+    ]  # fmt: skip
+    assert written.rows("select churned_contributors from contributor_flow('month', since => '2024-04-01')"
+                        " limit 1") == [(2,)]  # fmt: skip
+    assert written.rows("select contributors, retained_contributors, retention from contributor_flow('quarter')") == [
+        (3, 0, None),
+        (1, 1, Decimal("0.333333")),
+    ]
+
+
+def who_drifts_away(written: Written) -> None:
+    for person, days in (
+        (1, ("2024-06-21", "2024-06-22", "2024-06-23")),
+        (2, ("2023-12-01",)),
+        (3, ("2022-01-01", "2023-06-29")),
+    ):
+        written.person(person)
+        for day in days:
+            written.day(person, day, 2)
+    assert written.rows("select contributor_id, days_since_last, longest_gap_days, engagement, active_days_in_window,"
+                        " workload, is_occasional from contributor_engagement(until => '2024-06-30')") == [
+        (1, 7, 1, "active", 3, "part_time", False),
+        (3, 367, 544, "away", 0, "none", True),
+        (2, 212, None, "drifting", 0, "none", True),
+    ]  # fmt: skip
+    assert written.rows("select workload, is_occasional from contributor_engagement(until => '2024-06-30',"
+                        " full_time_days => 3, occasional_commits => 7) limit 1") == [("full_time", True)]  # fmt: skip
+
+
+def how_many_reach_which_level(written: Written) -> None:
+    for number, commits in enumerate((1, 1, 4, 5, 30), 1):
+        written.person(number)
+        written.day(number, "2024-05-01", commits)
+    assert written.rows("select * from contributor_levels(levels => array[1, 5, 25])") == [
+        (1, 1, 5, None),
+        (2, 5, 2, Decimal("0.400000")),
+        (3, 25, 1, Decimal("0.500000")),
+    ]
+
+
+def periods_and_newcomers(written: Written) -> None:
+    written.person(1)
+    written.person(2, kind="bot")
+    for person, day in ((1, "2024-12-30"), (1, "2025-01-01"), (2, "2025-01-01"), (2, "2025-03-31")):
+        written.day(person, day)
+    columns = "to_char(period_start, 'YYYY-MM-DD'), commits, active_days, contributors, new_contributors"
+    assert written.rows(f"select {columns} from activity_by_period('week')") == [
+        ("2024-12-30", 3, 2, 2, 2), ("2025-03-31", 1, 1, 1, 0),
+    ]  # fmt: skip
+    assert written.rows(f"select {columns} from activity_by_period('quarter', since => '2025-01-01')") == [
+        ("2025-01-01", 3, 2, 2, 1),
+    ]
+    assert written.rows(f"select {columns} from activity_by_period('year', bots => false)") == [
+        ("2024-01-01", 1, 1, 1, 1), ("2025-01-01", 1, 1, 1, 0),
+    ]  # fmt: skip
+
+
+def values_that_are_not_allowed(written: Written) -> None:
+    written.person(1)
+    written.day(1, "2024-05-01")
+    for call, message in (
+        ("contributor_activity(refs => 'main')", "refs is main: allowed are default_branch, all"),
+        ("contributor_activity(dates => 'pushed')", "dates is pushed: allowed are authored, committed"),
+        (
+            "contributor_activity(count_once => 'yes')",
+            "count_once is yes: allowed are never, per_repository, everywhere",
+        ),
+        ("contributor_activity(classes => array['code'])", "classes is {code}: allowed are source, tests"),
+        ("concentration(measure => 'files')", "measure is files: allowed are commits, lines"),
+        ("concentration(of_whom => 'team')", "of_whom is team: allowed are contributor, organization"),
+        ("activity_by_period('decade')", "granularity is decade: allowed are day, week, month, quarter, year"),
+        ("contributor_flow('hour')", "granularity is hour: allowed are"),
+    ):
+        with pytest.raises(psycopg.Error, match=message.replace("{", r"\{")), written.connection.transaction():
+            written.rows(f"select * from {call}")
+    for function in FUNCTIONS:
+        name, _, argument = function.rstrip(")").partition("(")
+        every = f"{argument}{', ' if argument else ''}repository => null, since => null, merges => null, refs => null"
+        assert written.rows(f"select * from {name}({every})") == written.rows(f"select * from {function}"), function
+
+
+def brute(switches: dict[str, Any]) -> str:
+    """Return the query that counts commits one by one, as the switches say."""
+    day = {"authored": "commit_day", "committed": "committed_day"}[switches["dates"]]
+    flags = {"never": "true", "per_repository": "is_first_of_patch", "everywhere": "is_first_of_patch_anywhere"}
+    added = " + ".join(f"{name}_lines_added" for name in switches["classes"])
+    conditions = [f"{day} is not null", flags[switches["count_once"]]]
+    conditions += ["not is_merge"] * (not switches["merges"])
+    conditions += ["contributor_kind = 'human'"] * (not switches["bots"])
+    conditions += ["in_default_branch"] * (switches["refs"] == "default_branch")
+    conditions += [f"repository_id = {switches['repository']}"] * (switches["repository"] is not None)
+    return (
+        f"select contributor_id, count(*), sum({added}), count(distinct {day}) from analytics.fct_commits"
+        f" join analytics.dim_contributor using (contributor_id) where {' and '.join(conditions)} group by 1 order by 1"
+    )
+
+
+def test_every_combination_of_switches_counts_what_it_says(
+    dbt: Dbt, raw: Raw, marts: Marts, server: EmbeddedPostgres, dbt_database: str
+) -> None:
+    history = History(raw, 7)
+    for _ in range(6):
+        history.happen(commits_of_known_days)
+        history.happen(a_commit_beside_the_default_branch)
+    dbt.build("--exclude-resource-type", "unit_test", "test")
+    seen = set()
+    with psycopg.connect(server.url("gitmart_read", dbt_database)) as reader:  # as those who may only read
+        for repository, merges, bots, classes, dates, refs, count_once in product(
+            (None, history.repositories[0]), (True, False), (True, False), (["source"], ["tests", "vendored", "excluded"]),
+            ("authored", "committed"), ("default_branch", "all"), ("never", "per_repository", "everywhere"),
+        ):  # fmt: skip
+            switches = {
+                "repository": repository, "merges": merges, "bots": bots, "classes": classes, "dates": dates,
+                "refs": refs, "count_once": count_once,
+            }  # fmt: skip
+            words = ", ".join(f"{name} => %({name})s" for name in switches)
+            read = reader.execute(
+                "select contributor_id, commits, lines_added, active_days from analytics.contributor_activity"
+                f"({words}) order by 1".encode(), switches,
+            ).fetchall()  # fmt: skip
+            assert read == marts.query(brute(switches)), switches
+            seen.add(str(read))
+        by_month = reader.execute(
+            "select sum(commits), sum(new_contributors) from analytics.activity_by_period('month')"
+        ).fetchone()
+        assert by_month == marts.query("select sum(commits), count(distinct contributor_id) from"
+                                       " analytics.fct_daily_commits where commits > 0")[0]  # fmt: skip
+    assert len(seen) > 60, "the switches make a difference"
+
+
+def test_hours_are_those_of_the_authors_clock(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    repository, one = raw.repository("tools"), raw.person("one")
+    with raw.run(repository) as run:
+        run.add("monday", one, "2024-05-06 08:59+00")
+        run.add("sunday there", one, "2024-05-06 06:30+00", zone=-480)  # 22:30 on Sunday
+        run.add("tuesday there", one, "2024-05-06 20:00+00", zone=330)  # 01:30 on Tuesday
+        run.add("no zone", one, "2024-05-08 12:00+00", zone=None)
+        run.add("not believed", one, "2999-01-01 12:00+00", committed="2024-05-09 17:59+00")
+    dbt.build("--exclude-resource-type", "unit_test", "test")
+    hours = "select weekday, hour_of_day, commits, is_outside_work_hours from analytics.activity_hours"
+    assert marts.query(f"{hours}()") == [(1, 8, 1, True), (2, 1, 1, True), (7, 22, 1, True)]
+    assert marts.query(f"{hours}(clock => 'utc', from_hour => 8)") == [
+        (1, 6, 1, True), (1, 8, 1, False), (1, 20, 1, True), (3, 12, 1, False), (4, 17, 1, False),
+    ]  # fmt: skip
+    with pytest.raises(psycopg.Error, match="clock is local: allowed are author, utc"):
+        marts.query(f"{hours}(clock => 'local')")
+
+
+def test_burstiness_of_regular_and_of_crowded_commits(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    regular, crowded, one = raw.repository("regular"), raw.repository("crowded"), raw.person("one")
+    with raw.run(regular) as run:
+        for day in range(1, 29, 7):
+            run.add(f"regular {day}", one, f"2024-01-{day:02} 10:00+00")  # Mondays
+    with raw.run(crowded) as run:
+        for hour in (10, 11, 12):
+            run.add(f"crowded {hour}", one, f"2024-01-01 {hour}:00+00")
+        run.add("late", one, "2024-01-15 12:00+00")
+    dbt.build("--exclude-resource-type", "unit_test", "test")
+    read = "select * from analytics.burstiness(%s)"
+    assert marts.query(read, regular) == [(4, Decimal("-1.000000"), 4, Decimal("1.000000"), Decimal("0.000000"))]
+    # Gaps of 1, 1 and 336 hours: mean 338/3, deviation sqrt((2 (335/3)^2 + (670/3)^2) / 3) = 335 sqrt(2) / 3.
+    # Weeks of 3, 0 and 1 commits: mean 4/3, variance 14/9.
+    burstiness = Decimal((335 * 2**0.5 - 338) / (335 * 2**0.5 + 338)).quantize(Decimal("0.000001"))
+    assert marts.query(read, crowded) == [(4, burstiness, 3, Decimal("1.333333"), Decimal("1.166667"))]
+
+
+def test_a_function_of_another_version_is_replaced(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    dbt.build("--select", "+contributor_levels", "--exclude-resource-type", "unit_test", "test")
+    other = "create function analytics.contributor_levels({}) returns integer language sql as 'select 1'"
+    marts.query(
+        "set role gitmart_transform; drop function analytics.contributor_levels;"
+        f" {other.format('of_old integer')}; {other.format('')}"
+    )
+    for _ in range(2):
+        dbt.build("--select", "contributor_levels")
+        assert marts.query("select count(*) from pg_proc where proname = 'contributor_levels'") == [(1,)]
+        assert len(marts.query("select * from analytics.contributor_levels()")) == 4
