@@ -1,7 +1,7 @@
 """
 What a commit costs while the tables grow: extractions into a warehouse that holds ever more of others.
 
-    make bench-slope                     # 0, 1, 3 and 10 million commits, two files each
+    make bench-slope                     # 0, 1, 3 and 10 million commits, four files each
     make bench-slope SIZES=0,1000000
 
 At each size: a history of 15,000 made-up commits, read whole (rows into staging: `diff`; into the tables: `merge`)
@@ -57,7 +57,7 @@ class Bench:
         raw = RawTables(self.connection)
         while self.others < size:
             start, count = time.monotonic(), min(PIECE, size - self.others)
-            raw.extract(raw.repository(f"other{self.others}"), commits=count, children=True)
+            raw.extract(raw.repository(f"other{self.others}"), commits=count, parents=True)
             self.others += count
             print(f"  {self.others:,} commits of others, {time.monotonic() - start:.0f} s for the last", flush=True)
         with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:

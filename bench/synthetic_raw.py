@@ -35,7 +35,7 @@ from (
         number,
         1 + (power(number * 7919 %% 1000 / 1000.0, 3) * (%(authors)s - 1))::bigint as author,
         timestamptz '2015-01-01 00:00+00' + number * 7919 %% 5000000 * interval '1 minute' as moment
-    from generate_series(1, %(commits)s) as number
+    from generate_series(1, cast(%(commits)s as bigint)) as number
 ) as made
 returning id, lines_added, lines_deleted, files_changed
 )
@@ -46,21 +46,12 @@ select
     substr('stdscsgv', (1 + (id + position) %% 8)::integer, 1)::"char"
 from added cross join lateral generate_series(1, files_changed) as position
 """
-# Each commit follows the one before and changes two of 5,000 files.
-CHILDREN = (
-    """
-    insert into commit_parents (commit_id, position, repository_id, changed_run, parent_hash)
-    select id, 1, repository_id, changed_run, lag(commit_hash, 1, repeat('0', 64)) over (order by id)
-    from commits where repository_id = %(repository)s and changed_run = %(run)s
-    """,
-    """
-    insert into commit_files (commit_id, position, status, repository_id, changed_run, added, deleted, path)
-    select id, position, 'M', repository_id, changed_run, lines_added, lines_deleted,
-        'package' || (id + position) %% 70 || '/module' || id %% 71 || '.py'
-    from commits cross join generate_series(1, 2) as position
-    where repository_id = %(repository)s and changed_run = %(run)s
-    """,
-)
+# Each commit follows the one before.
+PARENTS = """
+insert into commit_parents (commit_id, position, repository_id, changed_run, parent_hash)
+select id, 1, repository_id, changed_run, lag(commit_hash, 1, repeat('0', 64)) over (order by id)
+from commits where repository_id = %(repository)s and changed_run = %(run)s
+"""
 REMOVE = """
 with gone as (
     delete from commits where id in (
@@ -100,8 +91,8 @@ class RawTables:
         assert row is not None
         return int(str(row[0]))
 
-    def extract(self, repository: int, *, commits: int, removals: int = 0, children: bool = False) -> None:
-        """Add commits (with `children` parents and files too) and remove some, in one transaction, as a run does."""
+    def extract(self, repository: int, *, commits: int, removals: int = 0, parents: bool = False) -> None:
+        """Add commits (with `parents` what each follows, too) and remove some, in one transaction, as a run does."""
         with self.connection.transaction():
             last = self.connection.execute(
                 "select coalesce(max(run_number), 0) from extraction_runs where repository_id = %s", [repository]
@@ -114,5 +105,5 @@ class RawTables:
                 "removals": removals,
                 "authors": AUTHORS,
             }
-            for statement in (REMOVE, ADD, *(CHILDREN if children else ()), CLEAR_LEADERBOARD, FILL_LEADERBOARD, BOOK):
+            for statement in (REMOVE, ADD, *((PARENTS,) if parents else ()), CLEAR_LEADERBOARD, FILL_LEADERBOARD, BOOK):
                 self.connection.execute(statement, facts)
