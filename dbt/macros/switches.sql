@@ -22,10 +22,10 @@
 
 
 {# Whether a row of `relation` (commits or days, with the flags of a commit) and its person are chosen; days apart. #}
-{% macro is_chosen(relation, people) -%}
+{% macro is_chosen(relation, people, kind='contributor_kind') -%}
     ({{ relation }}.repository_id = repository or repository is null)
     and (coalesce(merges, true) or not {{ relation }}.is_merge)
-    and (coalesce(bots, true) or {{ people }}.contributor_kind = 'human')
+    and (coalesce(bots, true) or {{ people }}.{{ kind }} = 'human')
     and case coalesce(refs, 'default_branch')
         when 'default_branch' then {{ relation }}.in_default_branch
         when 'all' then true

@@ -41,6 +41,7 @@ MARTS = {
     "fct_repository_contributors": ("repository_id", "contributor_id"),
     "dim_repository": ("repository_id",),
     "dim_contributor": ("contributor_id",),
+    "dim_identity": ("identity_id",),
     "repository_summary": ("repository_id",),
     "contributor_summary": ("contributor_id",),
     "fct_repository_snapshots": ("repository_id", "taken_on"),

@@ -20,6 +20,7 @@ FUNCTIONS = (
     "activity_by_period('month')",
     "activity_hours()",
     "burstiness()",
+    "committer_activity()",
     "concentration()",
     "contributor_activity()",
     "contributor_engagement()",
