@@ -20,7 +20,7 @@ values ('https://git.example/' || %(name)s, 'https://git.example/' || %(name)s, 
     'completed', now())
 returning id
 """
-# Ten years, a few people with most of the commits, one commit in twenty a merge, one in ten on a side branch.
+# Over ten years or a week after them: a few people with most of the commits, one commit in twenty a merge, one in ten on a side branch.
 # All lines are in a commit's first file; half of the files are source.
 ADD = """
 with added as (
@@ -34,7 +34,7 @@ from (
     select
         number,
         1 + (power(number * 7919 %% 1000 / 1000.0, 3) * (%(authors)s - 1))::bigint as author,
-        timestamptz '2015-01-01 00:00+00' + number * 7919 %% 5000000 * interval '1 minute' as moment
+        %(begin)s::timestamptz + number * 7919 %% %(minutes)s * interval '1 minute' as moment
     from generate_series(1, cast(%(commits)s as bigint)) as number
 ) as made
 returning id, lines_added, lines_deleted, files_changed
@@ -91,7 +91,9 @@ class RawTables:
         assert row is not None
         return int(str(row[0]))
 
-    def extract(self, repository: int, *, commits: int, removals: int = 0, parents: bool = False) -> None:
+    def extract(
+        self, repository: int, *, commits: int, removals: int = 0, parents: bool = False, recent: bool = False
+    ) -> None:
         """Add commits (with `parents` what each follows, too) and remove some, in one transaction, as a run does."""
         with self.connection.transaction():
             last = self.connection.execute(
@@ -103,6 +105,8 @@ class RawTables:
                 "run": int(str(last[0])) + 1,
                 "commits": commits,
                 "removals": removals,
+                "begin": "2024-07-05 00:00+00" if recent else "2015-01-01 00:00+00",
+                "minutes": 10_000 if recent else 5_000_000,
                 "authors": AUTHORS,
             }
             for statement in (REMOVE, ADD, *((PARENTS,) if parents else ()), CLEAR_LEADERBOARD, FILL_LEADERBOARD, BOOK):

@@ -1,7 +1,10 @@
 -- The additive part of every metric, in rows that a reader may leave out: by kind of date, and by each flag of
--- a commit that a switch asks for. Days can lose commits, and lose them to another day, so the days to replace are
--- found by comparing what the commits say with what stands here: nothing to remember, nothing to miss, and a build
--- that was interrupted heals in the next one. The comparison reads fct_commits once; only days that differ are written.
+-- a commit that a switch asks for.
+--
+-- Days can lose commits, and lose them to another day, so the days to replace are found by comparing what the commits
+-- say with what stands here: nothing to remember, nothing to miss, and a build that was interrupted heals in the next
+-- one. How many commits a row has and their greatest run number tell: whoever changes lines takes a later run, and what
+-- may change without one (the person, what is first of its patch) is in the key. Only days that differ are summed.
 {{
     config(
         materialized='incremental',
@@ -15,78 +18,96 @@
     )
 }}
 
-{% set keys = [
-    'repository_id', 'contributor_id', 'date_kind', 'activity_day', 'in_default_branch', 'is_merge',
-    'is_first_of_patch', 'is_first_of_patch_anywhere',
-] %}
+{% set kinds = {'authored': 'commit_day', 'committed': 'committed_day'} %}
+{% set flags = ['in_default_branch', 'is_merge', 'is_first_of_patch', 'is_first_of_patch_anywhere'] %}
+{% set keys = ['repository_id', 'contributor_id', 'date_kind', 'activity_day'] + flags %}
 {% set measures = ['lines_added', 'lines_deleted', 'files_changed'] %}
 
-with commits as (
-    select * from {{ ref('fct_commits') }}
-),
-
-kinds as (
-    select 'authored' as date_kind
-    union all
-    select 'committed' as date_kind
-),
-
-dated as (
-    select
-        commits.*,
-        kinds.date_kind,
-        case kinds.date_kind when 'authored' then commits.commit_day else commits.committed_day end as activity_day
-    from commits
-    cross join kinds
-),
-
-days as (
-    select
-        {{ keys | join(', ') }},
-        cast(count(*) as bigint) as commits,
-        {% for measure in measures %}
-            {{ per_file_class("cast(sum(CLASS_" ~ measure ~ ") as bigint) as CLASS_" ~ measure) }}
-            {%- if not loop.last %},{% endif %}
-        {% endfor %}
-    from dated
-    where activity_day is not null
-    group by {{ keys | join(', ') }}
-),
-
+with
+-- The commits are read where they are needed: as a step of their own they would all be copied.
 {% if is_incremental() %}
+    counted as (
+        {% for kind, day in kinds.items() %}
+            select
+                repository_id,
+                contributor_id,
+                '{{ kind }}' as date_kind,
+                {{ day }} as activity_day,
+                {{ flags | join(', ') }},
+                count(*) as commits,
+                max(changed_run) as changed_run
+            from {{ ref('fct_commits') }}
+            where {{ day }} is not null
+            group by repository_id, contributor_id, {{ day }}, {{ flags | join(', ') }}
+            {% if not loop.last %} union all {% endif %}
+        {% endfor %}
+    ),
+
     changed_days as (
         select distinct
-            coalesce(days.repository_id, built.repository_id) as repository_id,
-            coalesce(days.date_kind, built.date_kind) as date_kind,
-            coalesce(days.activity_day, built.activity_day) as activity_day
-        from days
+            coalesce(counted.repository_id, built.repository_id) as repository_id,
+            coalesce(counted.date_kind, built.date_kind) as date_kind,
+            coalesce(counted.activity_day, built.activity_day) as activity_day
+        from counted
         full outer join {{ this }} as built
             on
             {% for key in keys %}
-                    {% if not loop.first %}and {% endif %}days.{{ key }} = built.{{ key }}
+                    {% if not loop.first %}and {% endif %}counted.{{ key }} = built.{{ key }}
             {% endfor %}
         where
-            days.repository_id is null
+            counted.repository_id is null
             or built.repository_id is null
-            or days.commits <> built.commits
-            {% for measure in measures %}
-                or {{ per_file_class("days.CLASS_" ~ measure ~ " <> built.CLASS_" ~ measure) | replace(',', ' or') }}
-            {% endfor %}
+            or counted.commits <> built.commits
+            or counted.changed_run <> built.changed_run
     ),
-
-    selected as (
-        select days.*
-        from days
-        inner join changed_days
-            on
-                days.repository_id = changed_days.repository_id
-                and days.date_kind = changed_days.date_kind
-                and days.activity_day = changed_days.activity_day
-    )
-{% else %}
-    selected as (
-        select * from days
-    )
 {% endif %}
 
-select * from selected
+authored as (
+    select
+        commits.*,
+        commits.commit_day as activity_day,
+        'authored' as date_kind
+    from {{ ref('fct_commits') }} as commits
+    {% if is_incremental() %}
+        inner join changed_days
+            on
+                commits.repository_id = changed_days.repository_id
+                and commits.commit_day = changed_days.activity_day
+                and changed_days.date_kind = 'authored'
+    {% else %}
+        where commits.commit_day is not null
+    {% endif %}
+),
+
+committed as (
+    select
+        commits.*,
+        commits.committed_day as activity_day,
+        'committed' as date_kind
+    from {{ ref('fct_commits') }} as commits
+    {% if is_incremental() %}
+        inner join changed_days
+            on
+                commits.repository_id = changed_days.repository_id
+                and commits.committed_day = changed_days.activity_day
+                and changed_days.date_kind = 'committed'
+    {% else %}
+        where commits.committed_day is not null
+    {% endif %}
+),
+
+dated as (
+    select * from authored
+    union all
+    select * from committed
+)
+
+select
+    {{ keys | join(', ') }},
+    cast(count(*) as bigint) as commits,
+    {% for measure in measures %}
+        {{ per_file_class("cast(sum(CLASS_" ~ measure ~ ") as bigint) as CLASS_" ~ measure) }},
+    {% endfor %}
+    max(changed_run) as changed_run
+from dated
+group by {{ keys | join(', ') }}

@@ -51,8 +51,8 @@ class Written:
         values = [10 * commits, commits, commits, *[0] * 3 * len(zeros)]
         self.connection.execute(
             "insert into fct_daily_activity (repository_id, contributor_id, date_kind, activity_day, in_default_branch,"
-            f" is_merge, is_first_of_patch, is_first_of_patch_anywhere, commits, {', '.join(names)}) values"
-            f" (1, %s, 'authored', %s, true, false, true, true, %s{', %s' * len(values)})".encode(),
+            f" is_merge, is_first_of_patch, is_first_of_patch_anywhere, changed_run, commits, {', '.join(names)}) values"
+            f" (1, %s, 'authored', %s, true, false, true, true, 1, %s{', %s' * len(values)})".encode(),
             [person, day, commits, *values],
         )
 
