@@ -322,7 +322,19 @@ def test_a_function_of_another_version_is_replaced(dbt: Dbt, raw: Raw, marts: Ma
         "set role gitmart_transform; drop function analytics.contributor_levels;"
         f" {other.format('of_old integer')}; {other.format('')}"
     )
-    for _ in range(2):
-        dbt.build("--select", "contributor_levels")
-        assert marts.query("select count(*) from pg_proc where proname = 'contributor_levels'") == [(1,)]
-        assert len(marts.query("select * from analytics.contributor_levels()")) == 4
+    dbt.build("--select", "contributor_levels")
+    assert marts.query("select count(*) from pg_proc where proname = 'contributor_levels'") == [(1,)]
+    assert len(marts.query("select * from analytics.contributor_levels()")) == 4
+
+
+def test_what_stands_on_a_function_stays(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    dbt.build("--exclude-resource-type", "unit_test", "test")
+    functions = {name.partition("(")[0]: name for name in FUNCTIONS}
+    for name, call in functions.items():
+        marts.query(f"create view of_{name} as select * from analytics.{call}")
+
+    built = dbt.build("--select", *functions)
+
+    assert built == dict.fromkeys(functions, "success")
+    for name in functions:
+        marts.query(f"drop view of_{name}")
