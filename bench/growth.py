@@ -5,10 +5,10 @@ What a build costs while the history grows: everything anew, and after 1,000 new
     make bench-growth SIZES=100000
 
 At each size the warehouse holds so many made-up commits in repositories of 100,000; `gitmart transform` runs with
---full-refresh, then 1,000 commits of a week come and 10 of any day vanish in one repository, and it runs again; both --no-docs. Memory is
-that of gitmart's process, and what PostgreSQL's processes have for themselves (USS) at the most, twenty times a
-second. At the end the functions are timed, medians of five calls, over everything and for one repository. The last
-line is JSON.
+--full-refresh, then 1,000 commits of a week come and 10 of any day vanish in one repository, and it runs again;
+both --no-docs. Memory is that of gitmart's process, and what PostgreSQL's processes have for themselves (USS) at the
+most, twenty times a second. At the end the functions are timed, medians of five calls, over everything and for one
+repository. The last line is JSON.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ values ('https://git.example/' || %(name)s, 'https://git.example/' || %(name)s, 
     'completed', now())
 returning id
 """
-# Over ten years or a week after them: a few people with most of the commits, one commit in twenty a merge, one in ten on a side branch.
+# Over ten years or a week after them: a few people with most of the commits, one commit in twenty a merge, one in ten
+# on a side branch.
 # All lines are in a commit's first file; half of the files are source.
 ADD = """
 with added as (
