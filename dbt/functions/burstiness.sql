@@ -11,7 +11,6 @@ gaps as (
 
 of_gaps as (
     select
-        count(gaps.gap) as gaps,
         avg(gaps.gap) as mean,
         stddev_pop(gaps.gap) as deviation
     from gaps
@@ -44,13 +43,14 @@ all_weeks as (
 of_weeks as (
     select
         count(*) as weeks,
+        cast(coalesce(sum(all_weeks.commits), 0) as bigint) as commits,
         avg(all_weeks.commits) as mean,
         var_pop(all_weeks.commits) as variance
     from all_weeks
 )
 
 select
-    of_gaps.gaps + case when of_weeks.weeks > 0 then 1 else 0 end as commits,
+    of_weeks.commits,
     cast((of_gaps.deviation - of_gaps.mean) / nullif(of_gaps.deviation + of_gaps.mean, 0) as numeric(7, 6))
         as burstiness,
     of_weeks.weeks,

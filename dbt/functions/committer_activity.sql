@@ -4,12 +4,12 @@
 with committed as (
     select
         recorded.contributor_id,
-        case coalesce(dates, 'committed')
+        case {{ given('dates') }}
             when 'committed' then commits.committed_day
             when 'authored' then commits.commit_day
             else cast(cast({{ refuse('dates', ['authored', 'committed']) }} as text) as date)
         end as activity_day,
-        commits.author_id = commits.committer_id or authors.contributor_id = recorded.contributor_id as is_own
+        authors.contributor_id = recorded.contributor_id as is_own
     from {{ ref('fct_commits') }} as commits
     inner join {{ ref('dim_identity') }} as recorded on commits.committer_id = recorded.identity_id
     inner join {{ ref('dim_identity') }} as authors on commits.author_id = authors.identity_id

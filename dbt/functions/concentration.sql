@@ -7,12 +7,12 @@ with days as (
 amounts as (
     select
         days.contributor_id,
-        case coalesce(of_whom, 'contributor')
+        case {{ given('of_whom') }}
             when 'contributor' then cast(days.contributor_id as text)
             when 'organization' then {{ organization('people.email') }}
             else cast({{ refuse('of_whom', ['contributor', 'organization']) }} as text)
         end as holder,
-        case coalesce(measure, 'commits')
+        case {{ given('measure') }}
             when 'commits' then days.commits
             when 'lines' then days.lines_added + days.lines_deleted
             else cast(cast({{ refuse('measure', ['commits', 'lines']) }} as text) as bigint)

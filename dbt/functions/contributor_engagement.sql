@@ -27,7 +27,7 @@ counted as (
         cast(sum(daily.commits) as bigint) as commits,
         count(*) as active_days,
         count(*) filter (
-            where daily.activity_day > moment.today - coalesce(window_days, 30)
+            where daily.activity_day > moment.today - {{ given('window_days') }}
         ) as active_days_in_window,
         min(daily.activity_day) as first_day,
         max(daily.activity_day) as last_day,
@@ -50,17 +50,17 @@ select
     counted.today - counted.last_day as days_since_last,
     counted.longest_gap_days,
     case
-        when counted.today - counted.last_day > coalesce(away_days, 365) then 'away'
-        when counted.today - counted.last_day > coalesce(drifting_days, 180) then 'drifting'
+        when counted.today - counted.last_day > {{ given('away_days') }} then 'away'
+        when counted.today - counted.last_day > {{ given('drifting_days') }} then 'drifting'
         else 'active'
     end as engagement,
     case
-        when counted.active_days_in_window >= coalesce(full_time_days, 10) then 'full_time'
+        when counted.active_days_in_window >= {{ given('full_time_days') }} then 'full_time'
         when counted.active_days_in_window > 0 then 'part_time'
         else 'none'
     end as workload,
-    counted.commits < coalesce(occasional_commits, 5)
-    or coalesce(counted.longest_gap_days > coalesce(occasional_gap_days, 365), false) as is_occasional
+    counted.commits < {{ given('occasional_commits') }}
+    or coalesce(counted.longest_gap_days > {{ given('occasional_gap_days') }}, false) as is_occasional
 from counted
 inner join {{ ref('dim_contributor') }} as people on counted.contributor_id = people.contributor_id
 order by counted.commits desc, counted.contributor_id asc

@@ -17,7 +17,7 @@ steps as (
     select
         each_step.level,
         each_step.at_least
-    from unnest(coalesce(levels, array[1, 5, 25, 100])) with ordinality as each_step (at_least, level)
+    from unnest({{ given('levels') }}) with ordinality as each_step (at_least, level)
 ),
 
 reached as (

@@ -15,6 +15,16 @@
 #}
 
 
+{# An argument of this function; its default, which the YAML tells, for NULL. #}
+{% macro given(name) -%}
+    {%- set told = namespace(default=none) -%}
+    {%- for argument in model.get('arguments', []) if argument.name == name -%}
+        {%- set told.default = argument.get('default_value') -%}
+    {%- endfor -%}
+    coalesce({{ name }}, {{ told.default }})
+{%- endmacro %}
+
+
 {# End the query with a message: "`argument` is ...: allowed are ...". Stands where a boolean is expected. #}
 {% macro refuse(argument, allowed) -%}
     cast('{{ argument }} is ' || {{ argument }} || ': allowed are {{ allowed | join(', ') }}' as boolean)
@@ -24,9 +34,9 @@
 {# Whether a row of `relation` (commits or days, with the flags of a commit) and its person are chosen; days apart. #}
 {% macro is_chosen(relation, people, kind='contributor_kind') -%}
     ({{ relation }}.repository_id = repository or repository is null)
-    and (coalesce(merges, true) or not {{ relation }}.is_merge)
-    and (coalesce(bots, true) or {{ people }}.{{ kind }} = 'human')
-    and case coalesce(refs, 'default_branch')
+    and ({{ given('merges') }} or not {{ relation }}.is_merge)
+    and ({{ given('bots') }} or {{ people }}.{{ kind }} = 'human')
+    and case {{ given('refs') }}
         when 'default_branch' then {{ relation }}.in_default_branch
         when 'all' then true
         else {{ refuse('refs', ['default_branch', 'all']) }}
@@ -72,7 +82,7 @@
     from {{ ref('fct_daily_activity') }} as activity
     inner join {{ ref('dim_contributor') }} as people on activity.contributor_id = people.contributor_id
     where
-        activity.date_kind = case coalesce(dates, 'authored')
+        activity.date_kind = case {{ given('dates') }}
             when 'authored' then 'authored'
             when 'committed' then 'committed'
             else cast({{ refuse('dates', ['authored', 'committed']) }} as text)

@@ -2,10 +2,6 @@ with commits as (
     select * from {{ ref('fct_commits') }}
 ),
 
-contributions as (
-    select * from {{ ref('fct_contributions') }}
-),
-
 trailers as (
     select * from {{ ref('stg_commit_trailers') }}
 ),
@@ -50,8 +46,6 @@ people as (
     select identities.person_id as identity_id
     from named
     inner join identities on named.identity_id = identities.identity_id
-    union distinct
-    select contributor_id as identity_id from contributions
     union distinct
     select identity_id from named
 )

@@ -63,37 +63,11 @@ with
 {% endif %}
 
 authored as (
-    select
-        commits.*,
-        commits.commit_day as activity_day,
-        'authored' as date_kind
-    from {{ ref('fct_commits') }} as commits
-    {% if is_incremental() %}
-        inner join changed_days
-            on
-                commits.repository_id = changed_days.repository_id
-                and commits.commit_day = changed_days.activity_day
-                and changed_days.date_kind = 'authored'
-    {% else %}
-        where commits.commit_day is not null
-    {% endif %}
+    {{ commits_of_days('authored', kinds['authored'], is_incremental()) }}
 ),
 
 committed as (
-    select
-        commits.*,
-        commits.committed_day as activity_day,
-        'committed' as date_kind
-    from {{ ref('fct_commits') }} as commits
-    {% if is_incremental() %}
-        inner join changed_days
-            on
-                commits.repository_id = changed_days.repository_id
-                and commits.committed_day = changed_days.activity_day
-                and changed_days.date_kind = 'committed'
-    {% else %}
-        where commits.committed_day is not null
-    {% endif %}
+    {{ commits_of_days('committed', kinds['committed'], is_incremental()) }}
 ),
 
 dated as (

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from tests.integration.dbt.conftest import PROJECT
 from tests.integration.dbt.test_incremental import History, a_commit_beside_the_default_branch, commits_of_known_days
 
 from gitmart.local.postgres import EmbeddedPostgres
+from gitmart.transform.catalogue import functions_of
 
 if TYPE_CHECKING:
     from tests.integration.dbt.conftest import Dbt, Marts, Raw
@@ -224,10 +226,13 @@ def values_that_are_not_allowed(written: Written) -> None:
     ):
         with pytest.raises(psycopg.Error, match=message.replace("{", r"\{")), written.connection.transaction():
             written.rows(f"select * from {call}")
-    for function in FUNCTIONS:
-        name, _, argument = function.rstrip(")").partition("(")
-        every = f"{argument}{', ' if argument else ''}repository => null, since => null, merges => null, refs => null"
-        assert written.rows(f"select * from {name}({every})") == written.rows(f"select * from {function}"), function
+    calls = {function.partition("(")[0]: function for function in FUNCTIONS}
+    for function in functions_of(PROJECT):
+        call = calls[function.name]
+        given = call.rstrip(")").partition("(")[2]
+        nulls = [f"{name} => null" for name, words in function.arguments if words.startswith(" (")]  # has a default
+        every = ", ".join([given, *nulls] if given else nulls)
+        assert written.rows(f"select * from {function.name}({every})") == written.rows(f"select * from {call}"), call
 
 
 def brute(switches: dict[str, Any]) -> str:
