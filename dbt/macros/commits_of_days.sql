@@ -14,6 +14,7 @@
                 commits.repository_id = changed_days.repository_id
                 and commits.{{ day }} = changed_days.activity_day
                 and changed_days.date_kind = '{{ date_kind }}'
+        {{ where_outdated('commits.repository_id') }}
     {% else %}
         where commits.{{ day }} is not null
     {% endif %}

@@ -37,6 +37,7 @@
     delete from {{ this }}
     where
         {{ this }}.date_kind = '{{ date_kind }}'
+        and {{ this }}.repository_id in ({{ outdated_repositories() }})
         and not exists (
             select 1 from {{ ref('fct_commits') }} as commits
             where
@@ -49,10 +50,12 @@
 {# A post-hook of fct_contributions: delete what was contributed to commits that are gone. #}
 {% macro delete_vanished_contributions() -%}
     delete from {{ this }}
-    where not exists (
-        select 1 from {{ ref('fct_commits') }} as commits
-        where
-            commits.repository_id = {{ this }}.repository_id
-            and commits.commit_hash = {{ this }}.commit_hash
-    )
+    where
+        {{ this }}.repository_id in ({{ outdated_repositories() }})
+        and not exists (
+            select 1 from {{ ref('fct_commits') }} as commits
+            where
+                commits.repository_id = {{ this }}.repository_id
+                and commits.commit_hash = {{ this }}.commit_hash
+        )
 {%- endmacro %}

@@ -39,6 +39,14 @@
 {%- endmacro %}
 
 
+{# The sum of a measure over all classes. #}
+{% macro of_all_classes(measure) -%}
+    {%- for name in file_classes().values() -%}
+        {{ name }}_{{ measure }}{% if not loop.last %} + {% endif %}
+    {%- endfor -%}
+{%- endmacro %}
+
+
 {# Select-list items, one for each class: `expression` with the name of the class in the place of CLASS. #}
 {% macro per_file_class(expression) -%}
     {%- for name in file_classes().values() -%}

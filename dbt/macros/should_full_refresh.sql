@@ -1,6 +1,7 @@
 {#
     Replaces dbt's macro of this name: an incremental table whose columns are those of another version of the
-    project is rebuilt, as with --full-refresh. Its old rows would lack what the new columns say.
+    project is rebuilt, as with --full-refresh. Its old rows would lack what the new columns say. So is one that is built
+    by repository and of which nobody knows from which states.
 #}
 {% macro should_full_refresh() %}
     {% if flags.FULL_REFRESH %}
@@ -11,5 +12,8 @@
         {% do return(false) %}
     {% endif %}
     {% set there = adapter.get_columns_in_relation(built) | map(attribute='name') | sort %}
-    {% do return(there != (model.columns.keys() | sort)) %}
+    {% if there != (model.columns.keys() | sort) %}
+        {% do return(true) %}
+    {% endif %}
+    {% do return(is_built_by_repository() and not knows_its_repositories()) %}
 {% endmacro %}

@@ -1,13 +1,25 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_outdated_repositories() }}",
+        post_hook=["{{ forget_built_repositories() }}", "{{ remember_built_repositories() }}"],
+    )
+}}
+
 with contributions as (
     select * from {{ ref('fct_contributions') }}
+    {{ where_outdated() }}
 ),
 
 contributors as (
-    select * from {{ ref('stg_contributors') }}
+    select * from {{ ref('int_contributors') }}
 ),
 
 trailers as (
     select * from {{ ref('stg_commit_trailers') }}
+    {{ where_outdated() }}
 ),
 
 by_people as (

@@ -1,8 +1,19 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_outdated_repositories() }}",
+        post_hook=["{{ forget_built_repositories() }}", "{{ remember_built_repositories() }}"],
+    )
+}}
+
 {% set granularities = ['day', 'week', 'month'] %}
 {% set measures = ['commits', 'merge_commits', 'lines_added', 'lines_deleted', 'files_changed', 'all_refs_commits'] %}
 
 with days as (
     select * from {{ ref('fct_daily_commits') }}
+    {{ where_outdated() }}
 ),
 
 -- The day of a person's first commit in the default branch of a repository.

@@ -2,8 +2,9 @@ with contributors as (
     select * from {{ ref('stg_contributors') }}
 ),
 
-commits as (
-    select * from {{ ref('fct_commits') }}
+authors as (
+    select * from {{ ref('int_identity_commits') }}
+    where git_role = 'author'
 ),
 
 trailers as (
@@ -17,8 +18,8 @@ contributions as (
 recorded as (
     select
         contributor_id,
-        author_id as identity_id
-    from commits
+        identity_id
+    from authors
     union distinct
     select
         contributors.person_id as contributor_id,
@@ -40,7 +41,10 @@ people as (
         identities.contributor_id,
         identities.identities
     from identities
-    where identities.contributor_id in (select contributions.contributor_id from contributions)
+    where exists (
+        select 1 from contributions
+        where contributions.contributor_id = identities.contributor_id
+    )
 )
 
 select

@@ -10,28 +10,22 @@ identities as (
     select * from {{ ref('stg_identities') }}
 ),
 
--- Apart, so that each reads the commits once and sums a column alone.
-authors as (
-    select
-        author_id as identity_id,
-        cast(count(*) as bigint) as authored_commits
-    from commits
-    group by author_id
+identity_commits as (
+    select * from {{ ref('int_identity_commits') }}
 ),
 
-committers as (
+counted as (
     select
-        committer_id as identity_id,
-        cast(count(*) as bigint) as committed_commits
-    from commits
-    group by committer_id
+        identity_id,
+        cast(sum(authored_commits) as bigint) as authored_commits,
+        cast(sum(committed_commits) as bigint) as committed_commits
+    from identity_commits
+    group by identity_id
 ),
 
 -- Who stands for somebody that commits or trailers name, and whoever these name.
 named as (
-    select identity_id from authors
-    union distinct
-    select identity_id from committers
+    select identity_id from counted
     union distinct
     select trailers.named_id as identity_id
     from trailers
@@ -56,9 +50,8 @@ select
     identities.identity_name,
     identities.email,
     identities.identity_kind,
-    coalesce(authors.authored_commits, 0) as authored_commits,
-    coalesce(committers.committed_commits, 0) as committed_commits
+    coalesce(counted.authored_commits, 0) as authored_commits,
+    coalesce(counted.committed_commits, 0) as committed_commits
 from people
 inner join identities on people.identity_id = identities.identity_id
-left join authors on identities.identity_id = authors.identity_id
-left join committers on identities.identity_id = committers.identity_id
+left join counted on identities.identity_id = counted.identity_id

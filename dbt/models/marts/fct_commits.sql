@@ -15,11 +15,7 @@
 
 {% set measures = ['lines_added', 'lines_deleted', 'files_changed'] %}
 
-with commits as (
-    select * from {{ ref('stg_commits') }}
-),
-
-files as (
+with files as (
     select * from {{ ref('stg_commit_files') }}
 ),
 
@@ -27,7 +23,7 @@ contributors as (
     select * from {{ ref('stg_contributors') }}
 ),
 
--- Read apart from the commits above, so that these need not be kept for two readers.
+-- The commits are read where they are needed: as a step of their own they would all be copied.
 repositories_with_patch_ids as (
     select repository_id
     from {{ ref('stg_commits') }}
@@ -77,35 +73,58 @@ firsts as (
             built.commit_hash
         from {{ this }} as built
         left join contributors on built.author_id = contributors.contributor_id
-        left join firsts
-            on
-                built.repository_id = firsts.repository_id
-                and built.commit_hash = firsts.commit_hash
         where
             built.contributor_id <> contributors.person_id
-            or built.is_first_of_patch <> coalesce(firsts.is_first_of_patch, true)
-            or built.is_first_of_patch_anywhere <> coalesce(firsts.is_first_of_patch_anywhere, true)
             {% for measure in measures %}
                 or built.{{ measure }} <> {{ counted(measure, 'built') }}
             {% endfor %}
     ),
 
-    selected as (
-        select commits.*
-        from commits
-        left join watermarks on commits.repository_id = watermarks.repository_id
-        left join outdated
+    outdated_firsts as (
+        select
+            built.repository_id,
+            built.commit_hash
+        from {{ this }} as built
+        left join firsts
             on
-                commits.repository_id = outdated.repository_id
-                and commits.commit_hash = outdated.commit_hash
+                built.repository_id = firsts.repository_id
+                and built.commit_hash = firsts.commit_hash
+        where
+            built.is_first_of_patch <> coalesce(firsts.is_first_of_patch, true)
+            or built.is_first_of_patch_anywhere <> coalesce(firsts.is_first_of_patch_anywhere, true)
+    ),
+
+    changed as (
+        select
+            commits.repository_id,
+            commits.commit_hash
+        from {{ ref('stg_commits') }} as commits
+        left join watermarks on commits.repository_id = watermarks.repository_id
         where
             watermarks.repository_id is null
             or commits.changed_run > watermarks.changed_run
-            or outdated.commit_hash is not null
+    ),
+
+    -- Apart, so that the few keys that are found are looked up, and not all commits compared with them.
+    keys as (
+        select * from changed
+        union distinct
+        select * from outdated
+        union distinct
+        select * from outdated_firsts
+    ),
+
+    selected as (
+        select commits.*
+        from {{ ref('stg_commits') }} as commits
+        inner join keys
+            on
+                commits.repository_id = keys.repository_id
+                and commits.commit_hash = keys.commit_hash
     ),
 {% else %}
     selected as (
-        select * from commits
+        select * from {{ ref('stg_commits') }}
     ),
 {% endif %}
 

@@ -1,6 +1,6 @@
 -- Who named whom may change without the commit changing (identities are joined and told apart), so the commits to
--- replace are found by comparing, as in fct_daily_commits. Commits that fct_commits does not hold yet are left to
--- the next build.
+-- replace are found by comparing, as in fct_daily_activity, in the repositories of which anything has changed. Commits
+-- that fct_commits does not hold yet are left to the next build.
 {{
     config(
         materialized='incremental',
@@ -8,16 +8,21 @@
         unique_key=['repository_id', 'commit_hash'],
         on_schema_change='fail',
         indexes=[{'columns': ['contributor_id']}],
-        post_hook="{% if is_incremental() %}{{ delete_vanished_contributions() }}{% endif %}",
+        post_hook=[
+            "{% if is_incremental() %}{{ delete_vanished_contributions() }}{% endif %}",
+            "{{ forget_built_repositories() }}",
+            "{{ remember_built_repositories() }}",
+        ],
     )
 }}
 
 with commits as (
     select * from {{ ref('fct_commits') }}
+    {{ where_outdated() }}
 ),
 
 contributors as (
-    select * from {{ ref('stg_contributors') }}
+    select * from {{ ref('int_contributors') }}
 ),
 
 trailers as (
@@ -63,12 +68,17 @@ contributions as (
 ),
 
 {% if is_incremental() %}
+    built as (
+        select * from {{ this }}
+        {{ where_outdated() }}
+    ),
+
     changed_commits as (
         select distinct
             coalesce(contributions.repository_id, built.repository_id) as repository_id,
             coalesce(contributions.commit_hash, built.commit_hash) as commit_hash
         from contributions
-        full outer join {{ this }} as built
+        full outer join built
             on
                 contributions.repository_id = built.repository_id
                 and contributions.commit_hash = built.commit_hash

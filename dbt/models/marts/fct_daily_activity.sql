@@ -4,7 +4,8 @@
 -- Days can lose commits, and lose them to another day, so the days to replace are found by comparing what the commits
 -- say with what stands here: nothing to remember, nothing to miss, and a build that was interrupted heals in the next
 -- one. How many commits a row has and their greatest run number tell: whoever changes lines takes a later run, and what
--- may change without one (the person, what is first of its patch) is in the key. Only days that differ are summed.
+-- may change without one (the person, what is first of its patch) is in the key. Only days that differ are summed, and
+-- only the repositories of which anything has changed are compared.
 {{
     config(
         materialized='incremental',
@@ -14,6 +15,8 @@
         post_hook=[
             "{% if is_incremental() %}{{ delete_vanished_days('authored', 'commit_day') }}{% endif %}",
             "{% if is_incremental() %}{{ delete_vanished_days('committed', 'committed_day') }}{% endif %}",
+            "{{ forget_built_repositories() }}",
+            "{{ remember_built_repositories() }}",
         ],
     )
 }}
@@ -26,6 +29,11 @@
 with
 -- The commits are read where they are needed: as a step of their own they would all be copied.
 {% if is_incremental() %}
+    built as (
+        select * from {{ this }}
+        {{ where_outdated() }}
+    ),
+
     counted as (
         {% for kind, day in kinds.items() %}
             select
@@ -37,7 +45,9 @@ with
                 count(*) as commits,
                 max(changed_run) as changed_run
             from {{ ref('fct_commits') }}
-            where {{ day }} is not null
+            where
+                {{ day }} is not null
+                and repository_id in ({{ outdated_repositories() }})
             group by repository_id, contributor_id, {{ day }}, {{ flags | join(', ') }}
             {% if not loop.last %} union all {% endif %}
         {% endfor %}
@@ -49,7 +59,7 @@ with
             coalesce(counted.date_kind, built.date_kind) as date_kind,
             coalesce(counted.activity_day, built.activity_day) as activity_day
         from counted
-        full outer join {{ this }} as built
+        full outer join built
             on
             {% for key in keys %}
                     {% if not loop.first %}and {% endif %}counted.{{ key }} = built.{{ key }}

@@ -1,10 +1,25 @@
 -- What fct_daily_activity holds, as the project's variables and the usual switches have it: author dates, the classes
 -- of files and the copies of a change that count, and the default branch beside all refs.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ delete_outdated_repositories() }}",
+        post_hook=["{{ forget_built_repositories() }}", "{{ remember_built_repositories() }}"],
+    )
+}}
+
 {% set measures = ['lines_added', 'lines_deleted', 'files_changed'] %}
 
 with activity as (
     select * from {{ ref('fct_daily_activity') }}
-    where date_kind = 'authored' and {{ is_counted() }}
+    where
+        date_kind = 'authored'
+        and {{ is_counted() }}
+        {% if is_incremental() %}
+            and repository_id in ({{ outdated_repositories() }})
+        {% endif %}
 )
 
 select

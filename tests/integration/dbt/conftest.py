@@ -48,6 +48,15 @@ MARTS = {
     "fct_repository_languages": ("repository_id", "language"),
     "fct_repository_topics": ("repository_id", "topic"),
 }
+FACTS = ("fct_commits", "fct_contributions", "fct_daily_activity", "fct_daily_commits")
+STATES = ("int_contributors", "int_built_repositories", "int_repository_states")
+# What else is built by repository.
+STEPS = {
+    "int_commit_credits": ("repository_id", "commit_hash"),
+    "int_contributor_totals": ("repository_id", "contributor_id"),
+    "int_identity_commits": ("repository_id", "identity_id", "git_role"),
+    "int_time_series": ("repository_id", "granularity", "period_start"),
+}
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -262,7 +271,17 @@ class Dbt:
     manifests: dict[tuple[str, str], Any] = field(default_factory=dict)  # by schema and variables
     variables: str = ""  # of the project, as JSON; empty: a test may name them itself
 
-    def having(self, **variables: str) -> Dbt:
+    @classmethod
+    def of(cls, url: str, folder: Path) -> Dbt:
+        """Return the project with a profile that leads to that database; its files go to the folder."""
+        parts = conninfo_to_dict(url)
+        settings = {f"GITMART_DBT_{name.upper()}": str(parts[name]) for name in ("host", "port", "user", "dbname")}
+        settings["GITMART_DBT_TARGET"] = "dev"  # the one with unit tests
+        settings["DBT_ENV_SECRET_PASSWORD"] = str(parts["password"])
+        settings["DO_NOT_TRACK"] = "1"
+        return cls(folder, settings)
+
+    def having(self, **variables: object) -> Dbt:
         """Return the project with other values of its variables."""
         return replace(self, variables=json.dumps(variables))
 
@@ -310,8 +329,9 @@ class Marts:
     url: str
 
     def rows(self, mart: str, columns: str = "*", schema: str = SCHEMA) -> list[tuple[Any, ...]]:
-        """Return the rows of a mart in the order of its key."""
-        return self.query(f"select {columns} from {schema}.{mart} order by {', '.join(MARTS[mart])}")
+        """Return the rows of a mart, or of a step to one, in the order of its key."""
+        where = f"{schema}_intermediate" if mart in STEPS else schema
+        return self.query(f"select {columns} from {where}.{mart} order by {', '.join((MARTS | STEPS)[mart])}")
 
     def query(
         self, statement: str, *parameters: object, named: Mapping[str, object] | None = None
@@ -327,6 +347,22 @@ class Marts:
             built, rebuilt = self.rows(mart), self.rows(mart, schema=REBUILT)
             assert sorted(set(built) ^ set(rebuilt), key=str) == [], mart
             assert len(built) == len(rebuilt), mart
+
+    def clear(self) -> None:
+        """Drop all marts, and empty the raw tables."""
+        raw_tables = [row[0] for row in self.query("select tablename from pg_tables where schemaname = 'public'")]
+        raw_tables.remove("gitmart_revision")
+        self.query(f"truncate {', '.join(raw_tables)} restart identity cascade")
+        built = self.query(
+            "select format('drop %%s if exists %%I.%%I cascade', case relkind when 'v' then 'view' else 'table' end,"
+            " nspname, relname) from pg_class join pg_namespace on pg_namespace.oid = relnamespace"
+            " where relkind in ('r', 'v') and nspname like any(%(schemas)s)"
+            " union all select 'drop function ' || cast(oid as regprocedure) from pg_proc"
+            " where cast(cast(pronamespace as regnamespace) as text) like any(%(schemas)s)",
+            named={"schemas": [f"{SCHEMA}%", f"{REBUILT}%"]},
+        )
+        for (statement,) in built:
+            self.query(statement)
 
 
 def commit_hash(name: str) -> str:
@@ -356,31 +392,14 @@ def dbt_database(server: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def dbt(server: EmbeddedPostgres, dbt_database: str, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """The project, with a profile that leads to the database."""
-    parts = conninfo_to_dict(server.url("gitmart_transform", dbt_database))
-    settings = {f"GITMART_DBT_{name.upper()}": str(parts[name]) for name in ("host", "port", "user", "dbname")}
-    settings["GITMART_DBT_TARGET"] = "dev"  # the one with unit tests
-    settings["DBT_ENV_SECRET_PASSWORD"] = str(parts["password"])
-    settings["DO_NOT_TRACK"] = "1"
-    return Dbt(tmp_path_factory.mktemp("dbt"), settings)
+    return Dbt.of(server.url("gitmart_transform", dbt_database), tmp_path_factory.mktemp("dbt"))
 
 
 @pytest.fixture
 def marts(server: EmbeddedPostgres, dbt_database: str) -> Marts:
     """The marts; none are there when a test begins, and the raw tables are empty."""
     marts = Marts(server.url(SUPERUSER, dbt_database))
-    raw_tables = [row[0] for row in marts.query("select tablename from pg_tables where schemaname = 'public'")]
-    raw_tables.remove("gitmart_revision")
-    marts.query(f"truncate {', '.join(raw_tables)} restart identity cascade")
-    built = marts.query(
-        "select format('drop %%s if exists %%I.%%I cascade', case relkind when 'v' then 'view' else 'table' end,"
-        " nspname, relname) from pg_class join pg_namespace on pg_namespace.oid = relnamespace"
-        " where relkind in ('r', 'v') and nspname like any(%(schemas)s)"
-        " union all select 'drop function ' || cast(oid as regprocedure) from pg_proc"
-        " where cast(cast(pronamespace as regnamespace) as text) like any(%(schemas)s)",
-        named={"schemas": [f"{SCHEMA}%", f"{REBUILT}%"]},
-    )
-    for (statement,) in built:
-        marts.query(statement)
+    marts.clear()
     return marts
 
 

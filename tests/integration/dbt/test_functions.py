@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from tests.integration.dbt.conftest import PROJECT
-from tests.integration.dbt.test_incremental import History, a_commit_beside_the_default_branch, commits_of_known_days
+from tests.integration.dbt.events import History, a_commit_beside_the_default_branch, commits_of_known_days
 
 from gitmart.local.postgres import EmbeddedPostgres
 from gitmart.transform.catalogue import functions_of

@@ -2,217 +2,25 @@
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from tests.integration.dbt.conftest import FACTS, STATES, STEPS
+from tests.integration.dbt.events import (
+    EVENTS,
+    History,
+    a_late_commit,
+    commits_from_the_future,
+    commits_of_known_days,
+    purge_it,
+)
 
-from gitmart.extract.purge import find, purge
 from gitmart.local.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
-    from tests.integration.dbt.conftest import Dbt, Marts, Raw, Run
-
-FACTS = ("fct_commits", "fct_contributions", "fct_daily_activity")
-PEOPLE = 4
-LETTERS = "ssstdcgvx"  # of classes of files
-
-
-class History:
-    """Random histories of a few repositories, with few days and people, so that commits often share both."""
-
-    def __init__(self, raw: Raw, seed: int) -> None:
-        self.raw = raw
-        self.random = random.Random(seed)
-        self.people = [raw.person(f"person-{n}", "human" if n else "assistant") for n in range(PEOPLE)]
-        self.repositories = [raw.repository(f"repository-{number}") for number in range(2)]
-        self.names = 0
-        self.told: list[str] = []
-        for repository in self.repositories:
-            with raw.run(repository) as run:
-                for _ in range(6):
-                    self.add(run)
-
-    def add(self, run: Run, date: str | None = "", **other: Any) -> None:
-        self.names += 1
-        name = f"{run.repository}-{self.names}"
-        author = self.random.choice(self.people)
-        lines = (self.random.randrange(3), self.random.randrange(3))
-        letter = self.random.choice(LETTERS)
-        other.setdefault("committed", self.day())
-        patch = None if other.get("merge") or self.random.random() < 0.3 else f"patch-{self.random.randrange(5)}"
-        date, zone = self.day() if date == "" else date, self.random.choice((0, 330, -480, None))
-        run.add(name, author, date, lines=lines, file_class=letter, patch=patch, zone=zone, **other)
-        for _ in range(self.random.randrange(3)):
-            kind = self.random.choice(("co_author", "reviewer", "assistant", "fix"))
-            run.credit(name, kind, None if kind == "fix" else self.random.choice([*self.people, None]))
-
-    def day(self) -> str:
-        return f"2024-05-0{self.random.randrange(1, 5)} {self.random.randrange(24):02}:00+00"
-
-    def some(self, repository: int, condition: str = "true") -> list[str]:
-        hashes = self.raw.hashes(repository, condition)
-        return self.random.sample(hashes, min(len(hashes), self.random.randrange(1, 4)))
-
-    def happen(self, event: Callable[[History, int], None]) -> None:
-        self.told.append(event.__name__)
-        event(self, self.random.choice(self.repositories))
-
-
-def commits_of_known_days(history: History, repository: int) -> None:
-    with history.raw.run(repository) as run:
-        history.add(run)
-        history.add(run, merge=True)
-
-
-def a_late_commit(history: History, repository: int) -> None:
-    with history.raw.run(repository) as run:
-        history.add(run, "1999-12-31 23:59:59+00")
-
-
-def commits_from_the_future(history: History, repository: int) -> None:
-    with history.raw.run(repository) as run:
-        history.add(run, "2999-01-01 00:00+00", committed=history.day())
-        history.add(run, "2999-01-01 00:00+00", committed="2999-01-01 00:00+00")
-
-
-def a_commit_without_a_date(history: History, repository: int) -> None:
-    with history.raw.run(repository) as run:
-        history.add(run, None)
-
-
-def a_commit_beside_the_default_branch(history: History, repository: int) -> None:
-    with history.raw.run(repository) as run:
-        history.add(run, in_default_branch=False)
-
-
-def commits_vanish(history: History, repository: int) -> None:
-    with history.raw.run(repository) as run:
-        run.remove(*history.some(repository))
-
-
-def a_whole_day_vanishes(history: History, repository: int) -> None:
-    first = "commit_date < (select min(commit_date) + interval '1 day' from commits)"
-    with history.raw.run(repository) as run:
-        run.remove(*history.raw.hashes(repository, first))
-
-
-def the_commits_of_the_newest_run_vanish(history: History, repository: int) -> None:
-    newest = f"changed_run = (select max(changed_run) from commits where repository_id = {repository})"
-    with history.raw.run(repository) as run:
-        run.remove(*history.raw.hashes(repository, newest))
-
-
-def everything_vanishes(history: History, repository: int) -> None:
-    with history.raw.run(repository) as run:
-        run.remove(*history.raw.hashes(repository))
-
-
-def history_is_rewritten(history: History, repository: int) -> None:
-    with history.raw.run(repository) as run:
-        run.remove(*history.some(repository))
-        history.add(run)
-
-
-def vanished_commits_return(history: History, repository: int) -> None:
-    """Some on another day: what their raw bytes were taken for may change from version to version."""
-    gone = history.raw.query(
-        "select commit_hash, max(contributor_id) from removed_commits where repository_id = %s and commit_hash not in"
-        " (select commit_hash from commits where repository_id = %s) group by 1 order by 1",
-        repository, repository,
-    )  # fmt: skip
-    with history.raw.run(repository) as run:
-        for name, author in gone[:3]:
-            run.add(name, author, history.day())
-            history.raw.query(
-                "update commits set commit_hash = %s where changed_run = %s and commit_hash ="
-                " left(encode(sha256(cast(%s as bytea)), 'hex'), 40) returning 1",
-                name,
-                run.number,
-                name,
-            )
-
-
-def commits_go_and_return_between_two_builds(history: History, repository: int) -> None:
-    commits_vanish(history, repository)
-    vanished_commits_return(history, repository)
-
-
-def commits_enter_and_leave_the_default_branch(history: History, repository: int) -> None:
-    with history.raw.run(repository) as run:
-        run.flip(*history.some(repository))
-
-
-def two_identities_turn_out_to_be_one_person(history: History, repository: int) -> None:
-    one, other = history.random.sample(history.people, 2)
-    history.raw.query("update contributors set canonical_id = null where canonical_id = %s returning 1", one)
-    history.raw.join(other, None)
-    history.raw.join(one, other)
-
-
-def identities_are_told_apart(history: History, repository: int) -> None:
-    for person in history.people:
-        history.raw.join(person, None)
-
-
-def files_turn_out_to_be_of_another_class(history: History, repository: int) -> None:
-    with history.raw.run(repository) as run:
-        run.reclass(history.random.choice(LETTERS), *history.some(repository))
-
-
-def a_repository_comes(history: History, repository: int) -> None:
-    history.repositories.append(history.raw.repository(f"repository-{len(history.repositories)}"))
-    commits_of_known_days(history, history.repositories[-1])
-
-
-def an_empty_repository_comes(history: History, repository: int) -> None:
-    nothing_happens(history, history.raw.repository(f"empty-{len(history.told)}"))
-
-
-def a_repository_is_purged(history: History, repository: int) -> None:
-    purge_it(history.raw, repository)
-    position = history.repositories.index(repository)
-    history.repositories[position] = history.raw.repository(f"repository-{position}")
-    commits_of_known_days(history, history.repositories[position])
-
-
-def purge_it(raw: Raw, repository: int) -> None:
-    [(url,)] = raw.query("select url from repositories where id = %s", repository)
-    purge(raw.connection, find(raw.connection, url))
-
-
-def the_host_tells_something_new(history: History, repository: int) -> None:
-    day = f"2024-06-{len(history.told) + 1:02}"
-    history.raw.snapshot(repository, day, history.random.randrange(3), Python="0.5", Shell="0.5")
-    history.raw.query("update contributors set username = %s where id = %s returning 1", day, history.people[0])
-
-
-def patch_ids_are_switched_off(history: History, repository: int) -> None:
-    """All rows are read anew then."""
-    with history.raw.run(repository) as run:
-        history.raw.query(
-            "update commits set patch_id = null, changed_run = %s where repository_id = %s returning 1",
-            run.number, repository,
-        )  # fmt: skip
-
-
-def nothing_happens(history: History, repository: int) -> None:
-    with history.raw.run(repository):
-        pass
-
-
-EVENTS = [
-    commits_of_known_days, a_late_commit, commits_from_the_future, a_commit_without_a_date,
-    a_commit_beside_the_default_branch, commits_vanish, a_whole_day_vanishes, the_commits_of_the_newest_run_vanish,
-    everything_vanishes, history_is_rewritten, vanished_commits_return, commits_go_and_return_between_two_builds,
-    commits_enter_and_leave_the_default_branch, two_identities_turn_out_to_be_one_person, identities_are_told_apart,
-    files_turn_out_to_be_of_another_class,
-    a_repository_comes, an_empty_repository_comes, a_repository_is_purged, the_host_tells_something_new,
-    patch_ids_are_switched_off, nothing_happens,
-]  # fmt: skip
+    from tests.integration.dbt.conftest import Dbt, Marts, Raw
 
 
 @pytest.mark.slow
@@ -229,10 +37,10 @@ def test_incremental_builds_equal_a_full_refresh_after_every_event(
     while events:
         for event in [events.pop() for _ in range(min(len(events), history.random.randrange(1, 6)))]:
             history.happen(event)
-        dbt.run("--select", *FACTS)
-        dbt.run("--select", *FACTS, "--full-refresh", schema="rebuilt")
+        dbt.run("--select", *STATES, *FACTS, *STEPS)
+        dbt.run("--select", *STATES, *FACTS, *STEPS, "--full-refresh", schema="rebuilt")
         try:
-            marts.assert_equal_to_full_refresh(FACTS)
+            marts.assert_equal_to_full_refresh((*FACTS, *STEPS))
         except AssertionError as difference:
             difference.add_note(f"seed {seed}, after {', '.join(history.told)}")
             raise
@@ -280,11 +88,11 @@ def test_a_build_without_news_writes_no_fact_again(dbt: Dbt, raw: Raw, marts: Ma
     history = History(raw, 7)
     commits_from_the_future(history, history.repositories[0])
     dbt.run()
-    versions = {fact: marts.rows(fact, "xmin::text, ctid::text") for fact in FACTS}
+    versions = {table: marts.rows(table, "xmin::text, ctid::text") for table in (*FACTS, *STEPS)}
 
     dbt.run()
 
-    assert {fact: marts.rows(fact, "xmin::text, ctid::text") for fact in FACTS} == versions
+    assert {table: marts.rows(table, "xmin::text, ctid::text") for table in (*FACTS, *STEPS)} == versions
 
 
 def test_only_the_days_that_changed_are_written_again(dbt: Dbt, raw: Raw, marts: Marts) -> None:
@@ -313,6 +121,84 @@ def test_only_the_days_that_changed_are_written_again(dbt: Dbt, raw: Raw, marts:
     assert set(after) == {"2024-05-01", "2024-05-02"}
     assert after["2024-05-01"] == before["2024-05-01"]
     assert after["2024-05-02"] != before["2024-05-02"]
+
+
+def test_only_the_repositories_that_changed_are_built_again(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    history = History(raw, 5)
+    changed, other = history.repositories
+    dbt.run()
+    tables = ("fct_daily_commits", *STEPS)
+    before = {table: dict(_versions(marts, table)) for table in tables}
+    commits_of_known_days(history, changed)
+
+    dbt.run()
+
+    after = {table: dict(_versions(marts, table)) for table in tables}
+    assert {table: versions[other] for table, versions in after.items()} == {
+        table: versions[other] for table, versions in before.items()
+    }
+    assert [table for table in tables if after[table][changed] == before[table][changed]] == []
+
+
+def test_another_text_or_another_variable_builds_every_repository_again(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    History(raw, 6)
+    dbt.run()
+
+    for counted in (["source"], ["source", "tests", "documentation"]):
+        counting = dbt.having(counted_file_classes=counted)
+        counting.run()
+        counting.run("--full-refresh", schema="rebuilt")
+        marts.assert_equal_to_full_refresh()
+
+    marts.query(
+        "update analytics_intermediate.int_built_repositories set state = state || 'older text'"
+        " where model_name = 'int_time_series'"
+    )
+    marts.query("update analytics_intermediate.int_time_series set commits = 99")
+    dbt.run()
+    dbt.run("--full-refresh", schema="rebuilt")
+    marts.assert_equal_to_full_refresh()
+
+
+def test_a_table_of_which_nobody_knows_the_states_is_rebuilt(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    """So it is when the tables are from before there was such knowledge; rows of a repository that is gone go, too."""
+    history = History(raw, 8)
+    dbt.run()
+    marts.query("drop table analytics_intermediate.int_built_repositories")
+    purge_it(raw, history.repositories[0])
+
+    dbt.run()
+
+    dbt.run("--full-refresh", schema="rebuilt")
+    marts.assert_equal_to_full_refresh()
+
+
+def test_a_state_is_noted_with_the_rows_or_not_at_all(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    history = History(raw, 9)
+    dbt.run()
+    a_late_commit(history, history.repositories[0])
+    marts.query("create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$")
+    marts.query(
+        "create trigger refuse before insert on analytics_intermediate.int_built_repositories for each row"
+        " when (new.model_name = 'fct_daily_activity') execute function refuse()"
+    )
+    before = marts.rows("fct_daily_activity")
+
+    statuses = dbt.invoke("run")
+
+    assert statuses["fct_daily_activity"] == "error"
+    assert marts.rows("fct_daily_activity") == before
+    marts.query("drop function refuse() cascade")
+    dbt.run()
+    dbt.run("--full-refresh", schema="rebuilt")
+    marts.assert_equal_to_full_refresh()
+
+
+def _versions(marts: Marts, table: str) -> list[tuple[Any, ...]]:
+    schema = "analytics_intermediate" if table in STEPS else "analytics"
+    return marts.query(
+        f"select repository_id, string_agg(xmin::text || ctid::text, ' ' order by ctid) from {schema}.{table} group by 1"
+    )
 
 
 @pytest.mark.slow
