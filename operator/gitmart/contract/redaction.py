@@ -36,6 +36,12 @@ class Scrubber:
             text = text.replace(spelling, STARS)
         return text
 
+    def clean_bytes(self, text: bytes) -> bytes:
+        """Return a text in UTF-8 with each secret replaced by stars."""
+        for spelling in sorted(self._spellings, key=len, reverse=True):
+            text = text.replace(spelling.encode("utf-8", "surrogateescape"), STARS.encode())
+        return text
+
     def clean_fact(self, value: object) -> object:
         """Return a JSON value with every text in it cleaned, names of members too."""
         match value:

@@ -127,7 +127,7 @@ class Dbt:
         errors = "all" if self._settings.warn_error else ["NoNodesForSelectionCriteria"]
         return self._invoke(*words, "--warn-error-options", json.dumps({"error": errors}))
 
-    def artifacts(self, fresh: Answer, built: Answer, *, docs: bool) -> dict[str, str]:
+    def artifacts(self, fresh: Answer, built: Answer, *, docs: bool) -> dict[str, bytes]:
         """
         Return dbt's own files of this run, by name; with `docs` the catalog too, unless the settings want none.
 
@@ -146,7 +146,7 @@ class Dbt:
             path = folder / name
             try:
                 write(str(path))
-                found[name] = path.read_text(encoding="utf-8")
+                found[name] = path.read_bytes()
             except Exception as error:
                 log.warning("dbt does not write %s", name, extra={"why": f"{type(error).__name__}: {error}"})
         return found

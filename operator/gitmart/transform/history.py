@@ -8,18 +8,20 @@ a connection of its own. Not being able to write it changes no outcome: the mart
 
 from __future__ import annotations
 
-import gzip
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from gitmart import __version__
 from gitmart.contract.outcomes import RESULT_LOST, Outcome
+from gitmart.contract.redaction import Scrubber
 from gitmart.contract.result import Result
 from gitmart.transform.digest import NodeRun
 from gitmart.transform.settings import Settings
+from gitmart.transform.site import docs_page
 from gitmart.warehouse.connections import connect
 from gitmart.warehouse.locks import Connection
 
@@ -28,25 +30,29 @@ log = logging.getLogger(__name__)
 ARTIFACTS_OF = 20  # runs per schema; the last good one keeps its own besides
 LONGEST_WRITE = "10s"  # per statement: a run that was asked to stop must end soon
 _MESSAGE_LIMIT = 4000  # characters
+_GZIP = 31  # zlib.h: the greatest window, and gzip's header without a time
 
 
-def compress(text: str) -> tuple[bytes, int]:
-    """Return a text in gzip's format, the same for the same text, and how many bytes it has itself."""
-    raw = text.encode("utf-8", "replace")
-    return gzip.compress(raw, compresslevel=6, mtime=0), len(raw)
+def compress(pieces: Iterable[bytes]) -> tuple[bytes, int]:
+    """Return a file in gzip's format, the same for the same bytes, and how many bytes it has itself."""
+    press = zlib.compressobj(level=6, wbits=_GZIP)
+    packed, size = bytearray(), 0
+    for piece in pieces:
+        packed += press.compress(piece)
+        size += len(piece)
+    return bytes(packed + press.flush()), size
 
 
 class History:
-    """The rows of one run. `nodes`, `artifacts` (file name to text) and `docs` (a page) are written as they are at its end."""
+    """The rows of one run. `nodes` and `artifacts` (files by name) are written as they are at its end."""
 
-    def __init__(self, settings: Settings, clean: Callable[[str], str]) -> None:
+    def __init__(self, settings: Settings, scrubber: Scrubber) -> None:
         """Take what takes secrets out of a text; everything goes through it."""
         self._settings = settings
-        self._clean = clean
+        self._scrubber = scrubber
         self.run_id: int | None = None  # None: not begun, or it could not be written
         self.nodes: Iterable[NodeRun] = ()
-        self.artifacts: Mapping[str, str] = {}
-        self.docs: str | None = None
+        self.artifacts: Mapping[str, bytes] = {}
 
     def begin(self, session: Connection, started_at: datetime) -> None:
         """Tell of a run that has the lock, and of those before it whose end nobody told. `session` is in autocommit."""
@@ -97,6 +103,7 @@ class History:
                 *map(counts.get, ("total", "success", "pass", "warn", "fail", "error", "skipped")), run_id,
             ],
         )  # fmt: skip
+        artifacts = {name: self._scrubber.clean_bytes(file) for name, file in self.artifacts.items()}
         with connection.cursor() as cursor:
             cursor.executemany(
                 "insert into dbt_meta.node_runs values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
@@ -120,18 +127,19 @@ class History:
             )  # fmt: skip
             cursor.executemany(
                 "insert into dbt_meta.artifacts values (%s, %s, %s, %s) on conflict do nothing",
-                [(run_id, name, *compress(self._clean(text))) for name, text in self.artifacts.items()],
+                [(run_id, name, *compress([file])) for name, file in artifacts.items()],
             )
-        if self.docs is not None:
+        page, size = compress(docs_page(artifacts))
+        if size:
             connection.execute(
                 "insert into dbt_meta.docs values (%s, %s, %s, %s, %s) on conflict (target_schema) do update"
                 " set run_id = excluded.run_id, made_at = excluded.made_at, gzip = excluded.gzip,"
                 " size_bytes = excluded.size_bytes",
-                [self._settings.schema, run_id, result.finished_at, *compress(self._clean(self.docs))],
+                [self._settings.schema, run_id, result.finished_at, page, size],
             )
 
     def _text(self, text: str | None) -> str | None:
-        return storable(None if text is None else self._clean(text))
+        return storable(None if text is None else self._scrubber.clean(text))
 
     def _forget(self, connection: Connection) -> None:
         schema, retention = self._settings.schema, self._settings.history_retention

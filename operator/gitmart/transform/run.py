@@ -19,7 +19,6 @@ from gitmart.transform.progress import Progress, display
 from gitmart.transform.report import Report
 from gitmart.transform.resume import find_rest
 from gitmart.transform.settings import Settings
-from gitmart.transform.site import docs_page
 from gitmart.transform.stopper import Stopper
 from gitmart.transform.target import Target, end_sessions, open_session, take_lock
 from gitmart.transform.verdict import judge_build, judge_error, worth_another_try
@@ -59,7 +58,7 @@ def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitSta
         return Outcome.SKIPPED, f"another run into schema {settings.schema} held the lock for longer than {waited}"
     if orphans := end_sessions(session, target):
         log.info("ended what an earlier run left", extra={"sessions": orphans})
-    history = History(settings, report.scrubber.clean)
+    history = History(settings, report.scrubber)
     history.begin(session, report.started_at)
     report.recorders.append(history.end)
     folder = settings.work_dir or _temporary_folder(stopper, held)
@@ -103,7 +102,6 @@ def _build(dbt: Dbt, settings: Settings, report: Report, progress: Progress, his
     if rest and outcome.good:
         message += f"; {rest.done} more had been before the last run was cut off"
     history.artifacts = dbt.artifacts(fresh, built, docs=outcome.good)
-    history.docs = docs_page(history.artifacts)
     return outcome, message
 
 

@@ -36,6 +36,14 @@ def test_no_spelling_of_a_secret_remains(secret: str, before: bytes, after: byte
     assert least not in clean(base64.b64encode(raw).decode())
 
 
+def test_bytes_are_cleaned_as_a_text_is() -> None:
+    scrubber = Scrubber(["sécret-canary", "byte-\udce9-canary"])
+    text = '{"a": "sécret-canary s\\u00e9cret-canary", "b": "s%C3%A9cret-canary", "c": 1}'
+
+    assert scrubber.clean_bytes(text.encode()) == scrubber.clean(text).encode()
+    assert scrubber.clean_bytes(b"byte-\xe9-canary") == b"*****"
+
+
 def test_a_fact_is_cleaned_however_deep_it_stands() -> None:
     fact = {"errors": [{"secret-canary": "it was secret-canary"}, 3, None], "head": ("secret-canary",)}
 
