@@ -1,9 +1,13 @@
 {#
     Replaces dbt's macro of this name: an incremental table whose columns are those of another version of the
     project is rebuilt, as with --full-refresh. Its old rows would lack what the new columns say. So is one that is built
-    by repository and of which nobody knows from which states.
+    by repository and of which nobody knows from which states. A project on top of this one need not describe its
+    columns, and keeps dbt's own rule.
 #}
 {% macro should_full_refresh() %}
+    {% if model.package_name != 'gitmart' %}
+        {% do return(dbt.should_full_refresh()) %}
+    {% endif %}
     {% if flags.FULL_REFRESH %}
         {% do return(true) %}
     {% endif %}

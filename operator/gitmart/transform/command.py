@@ -47,6 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="remember runs this long in schema dbt_meta (default 2160h, 90 days)",
     )  # fmt: skip
     add("--project-dir", type=Path, metavar="DIR", help="the dbt project (default: gitmart's own)")
+    add("--extra-project", type=Path, metavar="DIR", help="a dbt project of yours on top of it: both are built as one")
+    add("--loose-files", action="store_true", help="the files of --extra-project may lie at its root: models and seeds")
+    add(
+        "--extra-file", action="append", default=[], metavar="PATH",
+        help="a file that must be in --extra-project, repeatable",
+    )  # fmt: skip
     add("--work-dir", type=Path, metavar="DIR", help="keep dbt's artifacts and parsed project here (default: nowhere)")
     add("--result-file", type=Path, metavar="PATH", help="write the result here, a JSON object of at most 4096 bytes")
 

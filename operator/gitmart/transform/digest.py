@@ -94,7 +94,7 @@ def trouble(status: str, message: str | None) -> str | None:
 def source_facts(result: Any) -> list[dict[str, object]]:
     """Return a row for each source of a `FreshnessResult`, the stalest first. A source without data has no date."""
     order = ("runtime error", "error", "warn", "pass")
-    rows = [_source(item) for item in result.results]
+    rows = [_source(item) for item in result.results if item.node.resource_type == "source"]  # no hook
     return sorted(rows, key=lambda row: (order.index(str(row["status"])), str(row["name"])))
 
 

@@ -28,7 +28,6 @@ QUIET = {
     "PYTHON_DOTENV_DISABLED": "1",  # dbt would read a .env of the current folder or above
     "DBT_LOG_LEVEL": "none",
     "DBT_LOG_LEVEL_FILE": "none",
-    "DBT_VERSION_CHECK": "false",
     "DBT_USE_COLORS": "false",
     "GITMART_DBT_TARGET": "prod",  # the one without guesses
 }

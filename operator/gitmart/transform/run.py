@@ -8,12 +8,14 @@ import tempfile
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gitmart.contract.durations import format_duration
 from gitmart.contract.outcomes import Outcome
 from gitmart.transform.dbt import Dbt
 from gitmart.transform.digest import build_facts, count, node_runs, source_facts
 from gitmart.transform.environment import dbt_environment
+from gitmart.transform.extra import joined
 from gitmart.transform.history import History
 from gitmart.transform.progress import Progress, display
 from gitmart.transform.report import Report
@@ -22,6 +24,7 @@ from gitmart.transform.settings import Settings
 from gitmart.transform.stopper import Stopper
 from gitmart.transform.target import Target, end_sessions, open_session, take_lock
 from gitmart.transform.verdict import judge_build, judge_error, worth_another_try
+from gitmart.warehouse.connections import connect
 from gitmart.warehouse.errors import WarehouseError
 from gitmart.warehouse.revision import check_revision
 from gitmart.warehouse.targets import check_target
@@ -62,13 +65,18 @@ def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitSta
     history.begin(session, report.started_at)
     report.recorders.append(history.end)
     folder = settings.work_dir or _temporary_folder(stopper, held)
+    if settings.extra is not None:
+        settings = joined(settings, settings.extra, folder)
     environment = dbt_environment(session, settings, folder)
     with closing(display(report.scrubber.clean)) as shown:
         stopper.at_end.append(shown.close)
         progress = Progress(stopper.gate, shown)
         stopper.at_end.append(lambda: _interrupted(settings, report, progress, history))
         stopper.guard(session)
-        return _build(Dbt(settings, folder, environment, progress.event), settings, report, progress, history)
+        outcome, message = _build(
+            Dbt(settings, folder, environment, progress.event), settings, report, progress, history
+        )
+    return outcome, message.replace(f"{settings.project_dir}/", "")  # a folder that may be gone soon
 
 
 def _build(dbt: Dbt, settings: Settings, report: Report, progress: Progress, history: History) -> tuple[Outcome, str]:
@@ -76,6 +84,8 @@ def _build(dbt: Dbt, settings: Settings, report: Report, progress: Progress, his
     parsed = dbt.parse()
     if parsed.exception is not None:
         return judge_error(parsed.exception)
+    if settings.extra is not None:
+        _check_schemas(settings, parsed.result)
     fresh = dbt.freshness()
     if fresh.exception is not None:
         return judge_error(fresh.exception)
@@ -103,6 +113,14 @@ def _build(dbt: Dbt, settings: Settings, report: Report, progress: Progress, his
         message += f"; {rest.done} more had been before the last run was cut off"
     history.artifacts = dbt.artifacts(fresh, built, docs=outcome.good)
     return outcome, message
+
+
+def _check_schemas(settings: Settings, manifest: Any) -> None:
+    """Raise NotMigratedError unless dbt's role may write where the user's project has its models."""
+    nodes = [*manifest.nodes.values(), *manifest.functions.values()]
+    with connect(settings.url, application_name="gitmart-transform check", autocommit=True) as connection:
+        for schema in sorted({node.schema for node in nodes if node.is_relational}):
+            check_target(connection, schema)
 
 
 def _interrupted(settings: Settings, report: Report, progress: Progress, history: History) -> None:

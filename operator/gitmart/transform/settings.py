@@ -14,9 +14,26 @@ from gitmart.contract.target_schema import ALLOWED, DEFAULT, may_be_target
 from gitmart.warehouse.connections import warehouse_url
 from gitmart.warehouse.errors import SettingError
 
+PROJECT_FILE = "dbt_project.yml"
 PROJECT_VARIABLE = "GITMART_DBT_PROJECT"
+EXTRA_SOURCE_VARIABLE = "GITMART_EXTRA_PROJECT_SOURCE"  # what people call the folder of --extra-project
 SCHEMA_VARIABLE = "GITMART_DBT_SCHEMA"
 MOST_THREADS = 64  # each is a connection; as in a DbtSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """
+    A project of the user's on top of the one. `source` is what people call it.
+
+    `loose`: a mounted ConfigMap, whose files may lie at its root and need no dbt_project.yml. `files`: those that must
+    be there.
+    """
+
+    folder: Path
+    source: str
+    loose: bool = False
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,7 @@ class Settings:
 
     url: str = field(repr=False)
     project_dir: Path
+    extra: Extra | None
     schema: str
     select: tuple[str, ...]
     exclude: tuple[str, ...]
@@ -55,6 +73,7 @@ class Settings:
         return cls(
             url=warehouse_url(environment),
             project_dir=_project_dir(arguments.project_dir, environment),
+            extra=_extra(arguments, environment),
             schema=_schema(arguments.schema, environment),
             select=_selectors("--select", arguments.select),
             exclude=_selectors("--exclude", arguments.exclude),
@@ -107,9 +126,19 @@ def _project_dir(option: Path | None, environment: Mapping[str, str]) -> Path:
     else:  # the checkout's, else the copy that the wheel brings
         source, candidates = "the default project", [package.parents[1] / "dbt", package / "transform" / "project"]
     for candidate in candidates:
-        if (candidate / "dbt_project.yml").is_file():
+        if (candidate / PROJECT_FILE).is_file():
             return candidate.resolve()
-    raise SettingError(f"{source} ({candidates[-1]}) is not a dbt project: the folder has no dbt_project.yml")
+    raise SettingError(f"{source} ({candidates[-1]}) is not a dbt project: the folder has no {PROJECT_FILE}")
+
+
+def _extra(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Extra | None:
+    folder: Path | None = arguments.extra_project
+    if folder is None:
+        if arguments.loose_files or arguments.extra_file:
+            raise SettingError("--loose-files and --extra-file say what --extra-project is like: give that one too")
+        return None
+    source = environment.get(EXTRA_SOURCE_VARIABLE) or f"--extra-project {folder}"
+    return Extra(folder.absolute(), source, arguments.loose_files, tuple(arguments.extra_file))
 
 
 def _schema(option: str | None, environment: Mapping[str, str]) -> str:

@@ -24,7 +24,7 @@ def a_node(name: str, status: str = "success", seconds: float = 1.0, kind: str =
 
 
 def a_source(status: str, *, loaded: datetime | None = None, age: float = 0, message: str | None = None) -> Any:
-    node = SimpleNamespace(source_name="raw", name=status)
+    node = SimpleNamespace(source_name="raw", name=status, resource_type="source")
     source = SimpleNamespace(node=node, status=SimpleNamespace(value=status), message=message)
     if loaded is not None:
         source.max_loaded_at, source.age = loaded, age

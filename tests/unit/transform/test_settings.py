@@ -37,6 +37,7 @@ def test_defaults(project: Path) -> None:
     assert settings == Settings(
         url=URL,
         project_dir=project,
+        extra=None,
         schema="analytics",
         select=(),
         exclude=(),
@@ -99,6 +100,7 @@ def test_the_settings_do_not_show_the_address(project: Path) -> None:
         pytest.param(("--vars", "{a"), {}, "--vars", id="vars that are no YAML"),
         pytest.param(("--selector", "a", "--select", "b"), {}, "--selector takes the place", id="selector and select"),
         pytest.param(("--work-dir", "/dev/null/x"), {}, "--work-dir", id="work dir"),
+        pytest.param(("--loose-files",), {}, "--extra-project", id="loose files of nothing"),
     ],
 )
 def test_a_wrong_setting_is_named(words: tuple[str, ...], environment: dict[str, str], said: str) -> None:
