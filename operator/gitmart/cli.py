@@ -22,6 +22,7 @@ from gitmart.contract.outcomes import Outcome
 PARTS = {
     "extract": "read a repository's history into the warehouse",
     "check": "ask a git host what it has, without reading it",
+    "fetch": "write a dbt project of a git repository into a folder",
     "transform": "build and test the marts with dbt",
     "migrate": "bring the warehouse's tables to this version",
     "purge": "remove a repository's rows from the warehouse",
@@ -31,6 +32,7 @@ PARTS = {
 }
 MODULES = {
     "check": "gitmart.extract.check_command",
+    "fetch": "gitmart.extract.project_command",
     "identities": "gitmart.extract.identities_command",
     "migrate": "gitmart.warehouse.command",
     "operator": "gitmart.handlers.command",

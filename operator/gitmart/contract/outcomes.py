@@ -16,7 +16,7 @@ RESULT_LOST = "ResultLost"
 
 
 class Outcome(StrEnum):
-    """The result of one run of `gitmart extract`, `check`, `transform`, `migrate` or `purge`."""
+    """The result of one run of `gitmart extract`, `check`, `fetch`, `transform`, `migrate` or `purge`."""
 
     SUCCEEDED = "Succeeded"
     SKIPPED = "Skipped"
@@ -73,7 +73,7 @@ MEANINGS = {
     Outcome.SKIPPED: Meaning(0, False, "Another run held the target for longer than lockTimeout; nothing was done."),
     Outcome.INVALID_INPUT: Meaning(64, False, "An option, a URL or a setting is wrong; the message names it."),
     Outcome.REPOSITORY_DAMAGED: Meaning(65, False, "git cannot read the history: objects are missing, corrupt or cut off (shallow)."),
-    Outcome.NOT_FOUND: Meaning(66, True, "The host answered that there is no such repository."),
+    Outcome.NOT_FOUND: Meaning(66, True, "The host answered that there is no such repository; of a dbt project also: no such branch, tag, commit or folder."),
     Outcome.MOVED: Meaning(67, False, "The host redirects to another address; gitmart does not follow redirects: change the url."),
     Outcome.HOST_UNREACHABLE: Meaning(68, True, "The git host could not be resolved or reached."),
     Outcome.WAREHOUSE_UNREACHABLE: Meaning(69, True, "PostgreSQL could not be reached, or the connection broke."),
@@ -87,7 +87,7 @@ MEANINGS = {
     Outcome.SECRET_MISSING: Meaning(79, True, "A Secret or a ConfigMap, or the key of it that the run needs, is not there or is empty; the message names it."),
     Outcome.CANCELLED: Meaning(80, True, "The run was asked to stop (SIGTERM or SIGINT) and did."),
     Outcome.DATA_FAILED: Meaning(81, False, "dbt ran; a model or a test of severity error failed."),
-    Outcome.PROJECT_ERROR: Meaning(82, False, "The dbt project does not parse or compile."),
+    Outcome.PROJECT_ERROR: Meaning(82, False, "The dbt project does not parse or compile, or is none; the message names the file."),
     Outcome.NOTHING_SELECTED: Meaning(83, False, "The selection matches no node of the dbt project."),
     Outcome.ADDRESS_NOT_ALLOWED: Meaning(84, True, "The git host's address is private and in no network that the administrator allows; the message names it."),
     Outcome.LIMIT_EXCEEDED: Meaning(85, False, "The repository is larger than a limit allows, or its host sends without end; the message names the limit."),

@@ -31,7 +31,7 @@ class Result:
     lists in it are ordered most important first, because trimming takes from the end.
     """
 
-    kind: str  # "extract", "check", "transform", "migrate" or "purge"
+    kind: str  # "extract", "check", "fetch", "transform", "migrate" or "purge"
     outcome: Outcome
     message: str
     started_at: datetime

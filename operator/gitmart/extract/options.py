@@ -20,10 +20,22 @@ from gitmart.extract.shape import Shape
 MOST_COMMITS = 1_000_000_000
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
+def add_remote_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which repository is meant, and how it may be reached."""
     add = parser.add_argument
     add("--url", required=True, help="https:// or ssh:// address of the repository")
+    add(
+        "--allow-network", action="append", default=[], type=network_option, metavar="CIDR",
+        help="let the git host be in this private network, such as 10.0.0.0/8; may be repeated",
+    )  # fmt: skip
+    add("--allow-private-addresses", action="store_true", help="let the git host have any private or local address")
+    add("--allow-file-urls", action="store_true", help="accept file:///path too")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_remote_options(parser)
+    add = parser.add_argument
     add("--include-branch", action="append", default=[], metavar="GLOB", help="read these branches only")
     add("--exclude-branch", action="append", default=[], metavar="GLOB", help="leave these branches out")
     add("--first-parent-counts", action="store_true", help="count the lines of merges against their first parent, too")
@@ -36,12 +48,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--path-class", action="append", default=[], type=path_class_option, metavar="CLASS=GLOB",
         help="say of which class files are, such as generated=api/*.go; the first that matches counts",
     )  # fmt: skip
-    add(
-        "--allow-network", action="append", default=[], type=network_option, metavar="CIDR",
-        help="let the git host be in this private network, such as 10.0.0.0/8; may be repeated",
-    )  # fmt: skip
-    add("--allow-private-addresses", action="store_true", help="let the git host have any private or local address")
-    add("--allow-file-urls", action="store_true", help="accept file:///path too")
 
 
 def remote_of(arguments: argparse.Namespace) -> Remote:
