@@ -108,6 +108,10 @@ GOOD = (
         affinity={"nodeAffinity": {}}, serviceAccountName="worker", priorityClassName="low",
         runtimeClassName="gvisor", imagePullSecrets=[{"name": "registry"}])),
     schedule("dbtschedule-smallest"),
+    schedule("project-of-a-config-map", target={"schema": "of_a_config_map"}, project={"configMap": {"name": "marts", "items": [
+        {"key": "a.sql", "path": "models/a.sql"}]}}),
+    schedule("project-of-git", target={"schema": "of_git"}, project={"git": {
+        "url": "https://git.example.org/a", "ref": "v1.2", "path": "dbt"}}),
     schedule("dbtschedule-full", schedule="0 */6 * * *", timeZone="Asia/Tokyo", suspend=False,
              concurrencyPolicy="Replace", startingDeadlineSeconds=10, successfulJobsHistoryLimit=1,
              failedJobsHistoryLimit=100, lockTimeout="0s", timeout="10s", threads=64, retries=10,
@@ -290,6 +294,18 @@ REFUSED = (
     repository("pods-account", "spec.podTemplate.serviceAccountName", _NAME, **_pods(serviceAccountName="A")),
     repository("pods-pull-secret", "spec.podTemplate.imagePullSecrets[0].name", **_pods(imagePullSecrets=[{}])),
     repository("pods-container", "spec.podTemplate.containers", **_pods(containers=[])),
+    schedule("project-nowhere", "spec.project", "must say in one way where the dbt project is", project={}),
+    schedule("project-twice", "spec.project", "image, configMap or git",
+             project={"image": {"name": "a"}, "configMap": {"name": "b"}}),
+    schedule("project-path", "spec.project.image.path", "must be an absolute path such as /project",
+             project={"image": {"name": "a", "path": "project"}}),
+    schedule("project-item", "spec.project.configMap.items[0].path", "must be a path such as models/marts.sql",
+             project={"configMap": {"name": "a", "items": [{"key": "a", "path": "/etc/a"}]}}),
+    schedule("project-url", "spec.project.git.url", _SCHEME, project={"git": {"url": "http://git.example.org/a"}}),
+    schedule("project-ssh", "spec.project.git", "an ssh:// url needs secretRef",
+             project={"git": {"url": "ssh://git@git.example.org/a"}}),
+    schedule("project-ref", "spec.project.git.ref", "must be a branch, a tag or the full hash",
+             project={"git": {"url": "https://git.example.org/a", "ref": "a b"}}),
     schedule("pods-host", "spec.podTemplate.hostNetwork", **_pods(hostNetwork=True)),
 )  # fmt: skip
 

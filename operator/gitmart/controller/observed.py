@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from gitmart.resources.labels import (
     DBTSCHEDULE_LABEL,
+    FETCHER,
     FULL_REFRESH,
     GENERATION,
     GIT_HOST,
@@ -72,7 +73,7 @@ class JobSeen:
 @dataclass(frozen=True, slots=True)
 class PodSeen:
     """
-    A pod of a Job and its one container that works.
+    A pod of a Job and its container that works; while one that fetches runs before it, or has failed, that one.
 
     `exit_code` is None until the container has ended; `told` is its termination message. `waiting` is why it
     cannot start, as the kubelet names it, `unschedulable` why no node takes it. `ran`: it has started at all.
@@ -159,7 +160,7 @@ def pod_seen(body: Json) -> PodSeen:
     """Return what a pod's JSON says."""
     metadata, status = body.get("metadata", {}), body.get("status", {})
     labels = metadata.get("labels") or {}
-    worker = _worker(status.get("containerStatuses") or ())
+    worker = _telling(status)
     state, before = worker.get("state") or {}, worker.get("lastState") or {}
     ended = state.get("terminated") or before.get("terminated") or {}
     waiting = state.get("waiting") or {}
@@ -210,8 +211,17 @@ def _ending(conditions: Iterable[Json]) -> Json | None:
     return next((each for each in holding if each.get("type") in ("Complete", "Failed")), None)
 
 
-def _worker(containers: Iterable[Json]) -> Json:
-    return next((each for each in containers if each.get("name") == WORKER), {})
+def _telling(status: Json) -> Json:
+    """Return the status of the container that tells of the pod: others may have been added by anybody."""
+    fetcher = _named(FETCHER, status.get("initContainerStatuses") or ())
+    done = (fetcher.get("state") or {}).get("terminated") or {}
+    if fetcher and done.get("exitCode") != 0:
+        return fetcher
+    return _named(WORKER, status.get("containerStatuses") or ())
+
+
+def _named(name: str, containers: Iterable[Json]) -> Json:
+    return next((each for each in containers if each.get("name") == name), {})
 
 
 def _unschedulable(conditions: Iterable[Json]) -> str:

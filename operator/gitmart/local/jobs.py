@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from gitmart.controller.runs import Run, verdict_of
 from gitmart.local.cgroups import Group, NoLimitsError, limited_group
 from gitmart.local.exits import ServerError
 from gitmart.local.objects import Objects
+from gitmart.local.projects import FETCH_TIMEOUT, extra_project
 from gitmart.local.report import say
 from gitmart.local.state import State, write_file
 from gitmart.local.workers import DEADLINE_GRACE, Worker
@@ -71,8 +72,26 @@ class Jobs:
         name = schedule.metadata.name
         work = self.state.folder("work") / f"dbt-{name}"
         work.mkdir(mode=0o700, exist_ok=True)
-        words = transformation_words(schedule, work)
-        return self._limited(f"dbtschedule-{name}", words, "gitmart_transform", spec.resources, spec.timeout)
+        extra = extra_project(schedule, self.state)
+        if extra.fetch:
+            fetched = self._fetch(f"fetch-{name}", extra.fetch)
+            if fetched.exit_code != 0:
+                return fetched
+        words = [*transformation_words(schedule, work), *extra.words]
+        return self._limited(
+            f"dbtschedule-{name}", words, "gitmart_transform", spec.resources, spec.timeout, extra.environment
+        )
+
+    def _fetch(self, name: str, words: Sequence[str]) -> Run:
+        """Bring what a run of dbt works on; nothing of the warehouse is told."""
+        return Worker(
+            words=words,
+            url_file=None,
+            result_file=self.state.folder("work") / f"{name}.result.json",
+            log=None if _live() else self._log(name),
+            lock=self.lock,
+            deadline=FETCH_TIMEOUT + DEADLINE_GRACE,
+        ).run()
 
     def environment(self, repository: Repository, folder: Path) -> dict[str, str]:
         """Return what an extraction is told besides its words; the mailmap it is told of is put into its folder."""

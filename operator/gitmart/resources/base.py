@@ -173,6 +173,11 @@ ObjectName = Annotated[
         "must be a name of lower-case letters, digits, - and ., with a letter or digit at both ends",
     ),
 ]
+ConfigMapKey = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    matching(r"^[-._a-zA-Z0-9]+$", "must be a key of a ConfigMap: letters, digits, hyphens, dots and underscores"),
+]
 
 
 class ObjectMeta(Model):

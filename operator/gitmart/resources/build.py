@@ -6,6 +6,7 @@ import json
 
 from gitmart.contract.durations import format_duration
 from gitmart.resources.dbtschedule import DbtScheduleSpec
+from gitmart.resources.project import ProjectGit
 
 
 def build_options(spec: DbtScheduleSpec, *, full_refresh: bool = False) -> list[str]:
@@ -28,4 +29,13 @@ def build_options(spec: DbtScheduleSpec, *, full_refresh: bool = False) -> list[
         *([f"--vars={json.dumps(spec.vars)}"] if spec.vars else []),
         *(option for option, wanted in switches.items() if wanted),
         f"--history-retention={format_duration(spec.history_retention)}",
+    ]
+
+
+def fetch_options(git: ProjectGit) -> list[str]:
+    """Return the options of `gitmart fetch` that say which project is meant."""
+    return [
+        f"--url={git.url}",
+        *([f"--ref={git.ref}"] if git.ref is not None else []),
+        *([f"--path={git.path}"] if git.path is not None else []),
     ]

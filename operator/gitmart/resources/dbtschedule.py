@@ -26,6 +26,7 @@ from gitmart.resources.base import (
 from gitmart.resources.columns import AGE, MESSAGE, READY, PrinterColumn
 from gitmart.resources.duration import DurationBetween
 from gitmart.resources.pod_template import PodTemplate, TextMap
+from gitmart.resources.project import Project
 from gitmart.resources.quantity import TransformationResources
 from gitmart.resources.schedule import Cron, TimeZone
 from gitmart.resources.variables import Variables
@@ -159,6 +160,11 @@ class DbtScheduleSpec(Model):
     )
     freshness: Freshness = Field(default=Freshness(), description="What the age of the sources means for a run.")
     target: Target = Field(default=Target(), description="Where dbt writes, in the warehouse of warehouseRef.")
+    project: Project | None = Field(
+        default=None,
+        description="A dbt project of yours on top of gitmart's own, such as one whose models ref the marts. Both are "
+        "built as one. Without it: gitmart's own alone.",
+    )
     vars: Variables = Field(
         default={},
         description="Variables of the dbt project and their values, such as count_rewrites_once: everywhere. A value is "

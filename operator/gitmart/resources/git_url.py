@@ -11,6 +11,8 @@ from pydantic_core import CoreSchema, core_schema
 from gitmart.contract.repository_url import NETWORK_RULES, URL_LIMIT, RepositoryUrl, parse_repository_url
 from gitmart.resources.base import cel_matches
 
+SSH_NEEDS_KEYS = "an ssh:// url needs secretRef: name a Secret that holds ssh-privatekey and known_hosts"
+
 
 def _parse(value: object, info: ValidationInfo) -> RepositoryUrl:
     if isinstance(value, RepositoryUrl):

@@ -21,6 +21,7 @@ FULL_REFRESH = f"{GROUP}/full-refresh"  # on a Job: "true" if dbt rebuilds its i
 
 JOB_NAME_LABELS = ("batch.kubernetes.io/job-name", "job-name")  # on pods, by the Job controller
 WORKER = "worker"  # name of the container that does the work
+FETCHER = "fetcher"  # and of one that runs before it and brings what it works on
 
 
 def full_refresh_cron_job_of(name: str) -> str:

@@ -17,6 +17,7 @@ from gitmart.contract.repository_url import URL_LIMIT
 from gitmart.resources.base import (
     CEL_KEY,
     Conditions,
+    ConfigMapKey,
     Count,
     Model,
     ObjectName,
@@ -33,14 +34,13 @@ from gitmart.resources.base import (
 from gitmart.resources.cache import Cache
 from gitmart.resources.columns import AGE, MESSAGE, READY, PrinterColumn
 from gitmart.resources.duration import DurationBetween
-from gitmart.resources.git_url import GitUrl, url_rules
+from gitmart.resources.git_url import SSH_NEEDS_KEYS, GitUrl, url_rules
 from gitmart.resources.host_metadata import HostMetadata, HostMetadataStatus
 from gitmart.resources.pod_template import PodTemplate, SecretName
 from gitmart.resources.quantity import ExtractionResources, Quantity
 from gitmart.resources.schedule import Cron, TimeZone
 
 DEFAULT_INTERVAL = timedelta(hours=6)
-SSH_NEEDS_KEYS = "an ssh:// url needs secretRef: name a Secret that holds ssh-privatekey and known_hosts"
 JITTER_SHARE = 10  # without spec.jitter, an interval is spread over a tenth of itself
 
 # What git allows in the name of a branch, and * ? [ ] around it.
@@ -120,21 +120,17 @@ class Paths(Model):
     )
 
 
-class ConfigMapKey(Model):
+class ConfigMapValue(Model):
     """A key of a ConfigMap of the same namespace."""
 
     name: ObjectName = Field(description="Name of the ConfigMap.")
-    key: Annotated[
-        str,
-        Field(min_length=1, max_length=253),
-        matching(r"^[-._a-zA-Z0-9]+$", "must be a key of a ConfigMap: letters, digits, hyphens, dots and underscores"),
-    ] = Field(default=".mailmap", description="Key whose value is the mailmap.")
+    key: ConfigMapKey = Field(default=".mailmap", description="Key whose value is the mailmap.")
 
 
 class UserMailmap(Model):
     """A mailmap besides the repository's own."""
 
-    config_map_ref: ConfigMapKey = Field(description="Where it stands.")
+    config_map_ref: ConfigMapValue = Field(description="Where it stands.")
 
 
 class Identity(Model):
@@ -262,7 +258,7 @@ class RepositorySpec(Model):
         return schema | {CEL_KEY: [*url_rules("url"), keys, *schema[CEL_KEY]]}
 
     @property
-    def mailmap(self) -> ConfigMapKey | None:
+    def mailmap(self) -> ConfigMapValue | None:
         """Where the user's mailmap stands, None if there is none."""
         return self.identity.mailmap.config_map_ref if self.identity and self.identity.mailmap else None
 

@@ -32,6 +32,7 @@ from gitmart.workloads.pods import (
     Secret,
     Worker,
     WorkerSettings,
+    deadline,
     pod_template,
 )
 
@@ -65,7 +66,8 @@ def extraction_job(
     }
     if token is not None:
         annotations[REQUESTED_AT] = token
-    template = pod_template(_worker(repository, settings, previous_url), settings, labels, spec.pod_template)
+    worker = _worker(repository, settings, previous_url)
+    template = pod_template(worker, settings, labels, spec.pod_template)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -76,14 +78,8 @@ def extraction_job(
             "annotations": annotations,
             "ownerReferences": owned_by(repository, repository.kind),
         },
-        "spec": job_spec(template, retries=spec.retries, timeout=spec.timeout),
+        "spec": job_spec(template, retries=spec.retries, deadline=deadline(worker)),
     }
-
-
-def _environment(settings: WorkerSettings) -> dict[str, str]:
-    """Return the administrator's settings for git."""
-    found = {"GITMART_GIT_CA": settings.git_ca, "HTTPS_PROXY": settings.proxy, "NO_PROXY": settings.no_proxy}
-    return {name: value for name, value in found.items() if value}
 
 
 def _storage(repository: Repository) -> str:
@@ -99,7 +95,7 @@ def _worker(repository: Repository, settings: WorkerSettings, previous_url: str 
     environment = {
         "GITMART_WAREHOUSE_URL_FILE": f"{WAREHOUSE}/extract-url",
         "GITMART_WAREHOUSE_URL_SOURCE": f"key extract-url of Secret {warehouse} in namespace {namespace}",
-        **_environment(settings),
+        **settings.git_environment,
     }
     if spec.secret_ref is not None:
         secrets.append(Secret("credentials", spec.secret_ref.name, CREDENTIALS))
@@ -112,7 +108,7 @@ def _worker(repository: Repository, settings: WorkerSettings, previous_url: str 
         environment["GITMART_METADATA_CREDENTIALS_SOURCE"] = f"Secret {name} in namespace {namespace}"
     config_maps = []
     if (ref := spec.mailmap) is not None:
-        config_maps.append(ConfigMap("mailmap", ref.name, MAILMAP, ref.key))
+        config_maps.append(ConfigMap("mailmap", ref.name, MAILMAP, [(ref.key, "mailmap")]))
         environment["GITMART_MAILMAP_FILE"] = f"{MAILMAP}/mailmap"
         environment["GITMART_MAILMAP_SOURCE"] = f"key {ref.key} of ConfigMap {ref.name} in namespace {namespace}"
     words = [
@@ -121,7 +117,7 @@ def _worker(repository: Repository, settings: WorkerSettings, previous_url: str 
         *([f"--previous-url={previous_url}"] if previous_url else []),
         *shape_options(spec),
         *(spec.metadata.options if spec.metadata else ()),
-        *(f"--allow-network={network}" for network in settings.allowed_networks),
+        *settings.git_options,
         *spec.limits.options,
         "--work-dir=/work",
         *([f"--cache-dir={CACHE}"] if spec.cache else []),

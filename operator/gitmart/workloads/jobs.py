@@ -7,8 +7,6 @@ from typing import Any
 
 from gitmart.contract.outcomes import MEANINGS, Outcome
 from gitmart.resources.base import API_VERSION, Resource
-from gitmart.resources.labels import WORKER
-from gitmart.workloads.pods import DEADLINE_GRACE
 
 Json = dict[str, Any]
 
@@ -19,32 +17,38 @@ _REPEATED = sorted(
     meaning.exit_code for outcome, meaning in MEANINGS.items() if meaning.retryable and outcome is not Outcome.TIMEOUT
 )
 
-# https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
-POD_FAILURE_POLICY: Json = {
-    "rules": [
-        # A drained node or a preemption is nobody's failure, and counts as no try.
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-        # Whatever is not said to pass by itself ends the Job at once: wrong input, memory, bugs.
-        {
-            "action": "FailJob",
-            "onExitCodes": {"containerName": WORKER, "operator": "NotIn", "values": _REPEATED},
-        },
-    ]
-}
 
+def job_spec(pod_template: Json, *, retries: int, deadline: timedelta) -> Json:
+    """
+    Return the spec of a Job that runs the pod once, and `retries` times more if it failed for a passing reason.
 
-def job_spec(pod_template: Json, *, retries: int, timeout: timedelta) -> Json:
-    """Return the spec of a Job that runs the pod once, and `retries` times more if it failed for a passing reason."""
-    deadline = (timeout + DEADLINE_GRACE) * (retries + 1) + _STARTING
+    `deadline` is how long each pod may live.
+    """
     return {
         "backoffLimit": retries,
-        "activeDeadlineSeconds": int(deadline.total_seconds()),
+        "activeDeadlineSeconds": int((deadline * (retries + 1) + _STARTING).total_seconds()),
         "completions": 1,
         "parallelism": 1,
         # A second pod is made only once the first is gone for good: two would wait for one lock.
         "podReplacementPolicy": "Failed",
-        "podFailurePolicy": POD_FAILURE_POLICY,
+        "podFailurePolicy": _failure_policy(pod_template["spec"]),
         "template": pod_template,
+    }
+
+
+def _failure_policy(pod: Json) -> Json:
+    """Return which ends of a pod count: https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy."""
+    names = [container["name"] for container in [*pod["containers"], *pod.get("initContainers", ())]]
+    return {
+        "rules": [
+            # A drained node or a preemption is nobody's failure, and counts as no try.
+            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+            # Whatever is not said to pass by itself ends the Job at once: wrong input, memory, bugs.
+            *(
+                {"action": "FailJob", "onExitCodes": {"containerName": name, "operator": "NotIn", "values": _REPEATED}}
+                for name in names
+            ),
+        ]
     }
 
 

@@ -167,6 +167,47 @@ def test_a_job_that_ran_once_is_not_given_up_for_its_second_pod() -> None:
     assert not child.is_stuck(T0 + timedelta(days=1))
 
 
+REFUSED = json.dumps({"version": 1, "outcome": "AuthenticationFailed", "message": "the host asks for credentials"})
+
+
+def a_container(name: str, **state: Any) -> dict[str, Any]:
+    return {"name": name, "state": state}
+
+
+@pytest.mark.parametrize(
+    ("fetcher", "worker", "ran", "exit_code", "waiting", "told"),
+    [
+        pytest.param({"waiting": {"reason": "ErrImagePull"}}, {"waiting": {"reason": "PodInitializing"}}, False, None,
+                     "ErrImagePull", "", id="its image is missing"),
+        pytest.param({"running": {}}, {"waiting": {"reason": "PodInitializing"}}, True, None, "", "", id="it runs"),
+        pytest.param({"terminated": {"exitCode": 77, "message": REFUSED}}, {"waiting": {"reason": "PodInitializing"}},
+                     True, 77, "", REFUSED, id="it has failed"),
+        pytest.param({"terminated": {"exitCode": 0, "message": "fetched"}}, {"waiting": {"reason": "ErrImagePull"}},
+                     False, None, "ErrImagePull", "", id="the worker's image is missing"),
+        pytest.param({"terminated": {"exitCode": 0, "message": "fetched"}},
+                     {"terminated": {"exitCode": 82, "message": "x"}}, True, 82, "", "x", id="the worker has failed"),
+    ],
+)  # fmt: skip
+def test_of_a_pod_that_fetches_first_the_container_tells_that_is_at_work(
+    fetcher: dict[str, Any], worker: dict[str, Any], ran: bool, exit_code: int | None, waiting: str, told: str
+) -> None:
+    others = [a_container("mesh", running={}), a_container("fetcher", **fetcher)]  # somebody's sidecar comes first
+    status = {"initContainerStatuses": others, "containerStatuses": [a_container("worker", **worker)]}
+
+    pod = pod_seen({"status": status | {"phase": "Failed" if exit_code else "Pending"}})
+
+    assert (pod.ran, pod.exit_code, pod.waiting, pod.told) == (ran, exit_code, waiting, told)
+
+
+def test_a_failed_fetch_is_the_end_of_its_run() -> None:
+    state = {"terminated": {"exitCode": 77, "message": REFUSED}}
+    pod = pod_seen({"status": {"phase": "Failed", "initContainerStatuses": [a_container("fetcher", **state)]}})
+
+    verdict = verdict_of(Child(a_job(ended="failed"), [pod]).run())
+
+    assert (verdict.reason, verdict.message) == ("AuthenticationFailed", "the host asks for credentials")
+
+
 def test_a_long_message_is_cut() -> None:
     trouble = Child(a_job(), [a_pod(waiting="ErrImagePull", waiting_message="x" * 100_000)]).trouble()
 

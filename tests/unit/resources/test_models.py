@@ -74,6 +74,22 @@ GOOD = {
     "full refreshes": a_schedule(fullRefreshSchedule="0 3 * * sun"),
     "another target": a_schedule(target={"schema": "sales_eu"}),
     "a selector": a_schedule(selector="daily.v-1_x"),
+    "project in an image": a_schedule(
+        project={"image": {"name": "registry.example.org/a/b:1@sha256:00", "path": "/srv/dbt"}}
+    ),
+    "project in a ConfigMap": a_schedule(
+        project={"configMap": {"name": "marts", "items": [{"key": "a.sql", "path": "models/a/a.sql"}]}}
+    ),
+    "project in git": a_schedule(
+        project={
+            "git": {
+                "url": "ssh://git@git.example.org/a",
+                "ref": "release/1.2",
+                "path": "dbt/marts",
+                "secretRef": {"name": "git"},
+            }
+        }
+    ),
     "no waiting": a_schedule(lockTimeout="0s", timeout="10s", threads=64),
 }
 # object, what the sentence holds, whether the part of the schema that is no CEL refuses it too
@@ -193,6 +209,49 @@ BAD = {
     "selector as option": (a_schedule(exclude=["--full-refresh"]), "must be one dbt selector", False),
     "selector beside select": (a_schedule(selector="daily", select=["a"]), "selector takes the place of", False),
     "the name of a selector as option": (a_schedule(selector="--x"), "must be the name of a selector", False),
+    "project nowhere": (a_schedule(project={}), "must say in one way where", False),
+    "project in two places": (
+        a_schedule(project={"image": {"name": "a"}, "configMap": {"name": "b"}}),
+        "image, configMap or git",
+        False,
+    ),
+    "project in another place": (a_schedule(project={"s3": {}}), "spec.project.s3", True),
+    "project of no image": (a_schedule(project={"image": {"name": "-a"}}), "must be the name of an image", False),
+    "project in a folder of an image": (
+        a_schedule(project={"image": {"name": "a", "path": "/a/../b"}}),
+        "must be an absolute path",
+        False,
+    ),
+    "project pulled at will": (
+        a_schedule(project={"image": {"name": "a", "pullPolicy": "always"}}),
+        "spec.project.image.pullPolicy",
+        True,
+    ),
+    "file of a project above it": (
+        a_schedule(project={"configMap": {"name": "a", "items": [{"key": "a", "path": "../a"}]}}),
+        "must be a path such as models/marts.sql",
+        False,
+    ),
+    "file of a project without a path": (
+        a_schedule(project={"configMap": {"name": "a", "items": [{"key": "a"}]}}),
+        "spec.project.configMap.items[0].path",
+        True,
+    ),
+    "project at a password": (
+        a_schedule(project={"git": {"url": "https://a:b@git.example.org/a"}}),
+        "must hold no user name",
+        False,
+    ),
+    "project over ssh without keys": (
+        a_schedule(project={"git": {"url": "ssh://git@git.example.org/a"}}),
+        "an ssh:// url needs secretRef",
+        False,
+    ),
+    "project at an option": (
+        a_schedule(project={"git": {"url": "https://git.example.org/a", "ref": "--upload-pack=x"}}),
+        "must be a branch, a tag or the full hash",
+        False,
+    ),
     "wait longer than the run": (a_schedule(timeout="5m"), "lockTimeout must be less than timeout", False),
 }
 

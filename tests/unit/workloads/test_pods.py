@@ -20,8 +20,11 @@ from gitmart.contract.repository_url import parse_repository_url
 from gitmart.controller.naming import job_name
 from gitmart.controller.observed import job_seen
 from gitmart.extract import command as extract
+from gitmart.extract import project_command as fetch
 from gitmart.extract.metadata.settings import metadata_of
+from gitmart.extract.project import MOST_BYTES, MOST_FETCHED
 from gitmart.resources.dbtschedule import DbtSchedule
+from gitmart.resources.quantity import Quantity
 from gitmart.resources.repository import Repository
 from gitmart.transform import command as transform
 from gitmart.workloads.extraction import extraction_job
@@ -408,6 +411,133 @@ def test_a_transformation_gets_its_own_key_and_nothing_of_git() -> None:
         "GITMART_WAREHOUSE_URL_FILE": "/etc/gitmart/warehouse/transform-url",
         "GITMART_WAREHOUSE_URL_SOURCE": "key transform-url of Secret dwh in namespace team",
     }
+
+
+# A project of the user's
+
+GIT = {"url": "https://git.example.org/a$b", "ref": "v1", "path": "dbt", "secretRef": {"name": "login"}}
+
+
+def an_image_project(**spec: Any) -> Json:
+    image = {"name": "registry.example.org/team/gitmart:1", "path": "/srv/dbt", "pullPolicy": "Always"}
+    return a_scheduled_one(project={"image": image}, **spec)
+
+
+def a_mounted_project(**spec: Any) -> Json:
+    items = [{"key": "a", "path": "models/a.sql"}, {"key": "b", "path": "dbt_project.yml"}]
+    return a_scheduled_one(project={"configMap": {"name": "team-marts", "items": items}}, **spec)
+
+
+def a_fetched_project(**spec: Any) -> Json:
+    return a_scheduled_one(project={"git": GIT}, **spec)
+
+
+WITH_PROJECT = pytest.mark.parametrize("build", [an_image_project, a_mounted_project, a_fetched_project])
+
+
+def containers_of(job: Json) -> list[Json]:
+    pod = job["spec"]["template"]["spec"]
+    return [*pod.get("initContainers", ()), *pod["containers"]]
+
+
+@WITH_PROJECT
+@PLAIN_AND_ADDED
+def test_a_pod_with_a_project_is_as_safe_and_bounded(build: Any, spec: Json) -> None:
+    template = build(**spec)["spec"]["template"]
+
+    assert list(violations(template)) == []
+    assert all(each["emptyDir"]["sizeLimit"] for each in template["spec"]["volumes"] if "emptyDir" in each)
+    for container in containers_of(build(**spec)):
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert set(container["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
+        assert container["terminationMessagePath"] == "/dev/termination-log"
+
+
+@WITH_PROJECT
+def test_each_container_s_passing_failures_are_tried_again(build: Any) -> None:
+    rules = [rule["onExitCodes"] for rule in build()["spec"]["podFailurePolicy"]["rules"] if "onExitCodes" in rule]
+
+    assert {rule["containerName"] for rule in rules} == {container["name"] for container in containers_of(build())}
+    assert all(set(rule["values"]) == documented_codes() for rule in rules)
+
+
+def test_an_image_runs_in_the_place_of_ours() -> None:
+    job = an_image_project()
+    container, arguments = container_of(job), parsed(transform, job)
+
+    assert (container["image"], container["imagePullPolicy"]) == ("registry.example.org/team/gitmart:1", "Always")
+    assert (str(arguments.extra_project), arguments.loose_files) == ("/srv/dbt", False)
+    told = started(job)[1]["GITMART_EXTRA_PROJECT_SOURCE"]
+    assert told == "folder /srv/dbt of image registry.example.org/team/gitmart:1"
+
+
+def test_a_config_map_is_mounted_in_a_folder_of_its_name() -> None:
+    job = a_mounted_project()
+    arguments = parsed(transform, job)
+    volumes = {each["name"]: each.get("configMap") for each in job["spec"]["template"]["spec"]["volumes"]}
+    mounts = {each["name"]: each for each in container_of(job)["volumeMounts"]}
+
+    assert volumes["project"] == {
+        "name": "team-marts", "optional": True, "defaultMode": 0o440,
+        "items": [{"key": "a", "path": "models/a.sql"}, {"key": "b", "path": "dbt_project.yml"}],
+    }  # fmt: skip
+    assert mounts["project"] == {"name": "project", "mountPath": str(arguments.extra_project), "readOnly": True}
+    assert arguments.extra_project.name == "team-marts"
+    assert (arguments.loose_files, arguments.extra_file) == (True, ["models/a.sql", "dbt_project.yml"])
+    assert started(job)[1]["GITMART_EXTRA_PROJECT_SOURCE"] == "ConfigMap team-marts in namespace team"
+    whole = a_scheduled_one(project={"configMap": {"name": "a"}})
+    assert "items" not in next(
+        each["configMap"] for each in whole["spec"]["template"]["spec"]["volumes"] if "configMap" in each
+    )
+
+
+def test_git_s_secret_is_the_fetcher_s_and_the_warehouse_s_is_dbt_s() -> None:
+    job = a_fetched_project()
+    fetcher, worker = containers_of(job)
+    mounts = [{each["name"]: each for each in container["volumeMounts"]} for container in (fetcher, worker)]
+    environments = [{each["name"]: each["value"] for each in container["env"]} for container in (fetcher, worker)]
+
+    assert set(mounts[0]) == {"fetching", "fetched", "credentials"}
+    assert set(mounts[1]) == {"tmp", "work", "fetched", "warehouse"}
+    assert (mounts[0]["fetched"].get("readOnly"), mounts[1]["fetched"]["readOnly"]) == (None, True)
+    assert {"GITMART_GIT_CA", "HTTPS_PROXY", "GITMART_CREDENTIALS_DIR"} <= set(environments[0])
+    assert not any("WAREHOUSE" in name for name in environments[0])
+    assert set(environments[1]) == {
+        "GITMART_WAREHOUSE_URL_FILE", "GITMART_WAREHOUSE_URL_SOURCE", "GITMART_EXTRA_PROJECT_SOURCE",
+    }  # fmt: skip
+    assert fetcher["image"] == worker["image"] == SETTINGS.image
+    volumes = {each["name"]: each for each in job["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["credentials"]["secret"]["secretName"] == "login"
+
+
+def test_fetch_reads_the_words_of_its_container() -> None:
+    job = a_fetched_project(timeout="1h")
+    fetcher, _ = containers_of(job)
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    fetch.configure(parser)
+    words = [expanded(word, {}) for word in fetcher["args"]]
+    arguments = parser.parse_args(words[1:])
+
+    assert words[0] == "fetch"
+    assert (arguments.url, arguments.ref, arguments.path) == ("https://git.example.org/a$b", "v1", "dbt")
+    assert [str(network) for network in arguments.allow_network] == ["10.0.0.0/8", "fd00::/8"]
+    assert str(arguments.result_file) == "/dev/termination-log"
+    assert arguments.to == parsed(transform, job).extra_project
+    # The pod lives as long as both may take.
+    pod = job["spec"]["template"]["spec"]
+    assert pod["activeDeadlineSeconds"] >= 3600 + arguments.timeout.total_seconds()
+    assert (
+        a_scheduled_one(timeout="1h")["spec"]["template"]["spec"]["activeDeadlineSeconds"]
+        < pod["activeDeadlineSeconds"]
+    )
+    assert "initContainers" not in str(a_scheduled_one())
+
+
+def test_a_pod_has_room_for_all_that_it_may_write() -> None:
+    """EmptyDir counts against the limits of the containers; what is more is evicted."""
+    limit = containers_of(a_fetched_project())[1]["resources"]["limits"]["ephemeral-storage"]
+
+    assert Quantity(limit).bytes >= MOST_FETCHED + 8 * MOST_BYTES
 
 
 # Names, labels, owners
