@@ -2,6 +2,7 @@
 From raw tables to tested marts: dbt, run once, in this process.
 
 `command` reads the options, `run` is the order of things, `stopper` can end it at any moment from
-outside of dbt, `dbt` calls dbt, `environment` tells it where the warehouse is, `progress` says how far
-it is, `digest` puts its results into ours, `verdict` says how the run ended.
+outside of dbt, `extra` joins a user's project with ours, `dbt` calls dbt, `environment` tells it where the
+warehouse is, `progress` says how far it is, `digest` puts its results into ours, `verdict` says how the run
+ended.
 """

@@ -90,9 +90,9 @@ def joined(settings: Settings, extra: Extra, folder: Path) -> Settings:
 
 def _check_presence(extra: Extra) -> None:
     if not extra.folder.is_dir() or not any(not each.name.startswith(".") for each in extra.folder.iterdir()):
-        what = "is missing or empty" if extra.loose else "is not there or empty"
+        keys = ", or has none of the keys that spec.project.configMap.items names" if extra.files else ""
         outcome = Outcome.SECRET_MISSING if extra.loose else Outcome.PROJECT_ERROR
-        raise ExtraProjectError(f"{extra.source} {what}: it must hold the dbt project", outcome)
+        raise ExtraProjectError(f"{extra.source} is missing or empty{keys}: it must hold the dbt project", outcome)
     if missing := [file for file in extra.files if not (extra.folder / file).is_file()]:
         raise ExtraProjectError(
             f"{extra.source} lacks what spec.project.configMap.items names for {', '.join(missing)}",
@@ -173,7 +173,9 @@ def _arrange(folder: Path, told: Mapping[str, Any], extra: Extra) -> None:
 def _with_defaults(told: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return dbt_project.yml with what gitmart wants of all nodes, below whatever it says itself."""
     found = {**told, "name": name}
-    for kind, setting, value in _DEFAULTS:
+    for new, setting, value in _DEFAULTS:
+        # dbt reads the former word for data tests only where the present one is not there.
+        kind = "tests" if new == "data_tests" and "tests" in found and new not in found else new
         settings = found.get(kind)
         settings = {} if settings is None else settings
         if isinstance(settings, dict) and not settings.keys() & {setting, f"+{setting}", f"++{setting}"}:

@@ -106,6 +106,11 @@ def test_both_are_built_tested_told_of_and_drawn(own: Any, team: Path, warehouse
             "DBT_ENV_SECRET_PASSWORD",
         ),
         (
+            {"dbt_project.yml": "name: team\nmodels: {+meta: {p: \"{{ env_var('DBT_ENV_SECRET_PASSWORD') }}\"}}\n"},
+            Outcome.PROJECT_ERROR,
+            "DBT_ENV_SECRET_PASSWORD",
+        ),
+        (
             {"models/away.sql": "{{ config(schema='board') }} select 1 as x"},
             Outcome.WAREHOUSE_NOT_MIGRATED,
             "gitmart migrate --target-schema analytics_board",

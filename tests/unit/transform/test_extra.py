@@ -98,8 +98,12 @@ def test_files_go_where_dbt_looks(
 @pytest.mark.parametrize(
     ("files", "words", "outcome", "told"),
     [
-        pytest.param({}, (), Outcome.PROJECT_ERROR, "is not there or empty", id="nothing"),
-        pytest.param({}, ("--loose-files",), Outcome.SECRET_MISSING, "is missing or empty", id="no ConfigMap"),
+        pytest.param({}, (), Outcome.PROJECT_ERROR, "is missing or empty", id="nothing"),
+        pytest.param({}, ("--loose-files",), Outcome.SECRET_MISSING, "is missing or empty: it", id="no ConfigMap"),
+        pytest.param(
+            {}, ("--loose-files", "--extra-file=b.sql"), Outcome.SECRET_MISSING, "or has none of the keys",
+            id="no key",
+        ),
         pytest.param({"a.sql": "x"}, (), Outcome.PROJECT_ERROR, "has no dbt_project.yml", id="no project"),
         pytest.param(
             {"a.sql": "x"}, ("--loose-files", "--extra-file=b.sql"), Outcome.SECRET_MISSING, "items names for b.sql",
@@ -173,6 +177,14 @@ def test_readers_may_read_unless_it_says_otherwise(tmp_path: Path, said: str, fo
         before.get("models") or {}
     )
     assert written["data_tests"] == {"+schema": "test_failures"}
+
+
+def test_the_former_word_for_data_tests_still_counts(tmp_path: Path) -> None:
+    root = join(tmp_path, {"dbt_project.yml": "name: team\ntests: {+severity: warn}\n"})
+
+    written: dict[str, Any] = yaml.safe_load((root / "dbt_packages/team/dbt_project.yml").read_text())
+    assert written["tests"] == {"+schema": "test_failures", "+severity": "warn"}
+    assert "data_tests" not in written
 
 
 def test_it_is_made_anew_each_time(tmp_path: Path) -> None:
