@@ -26,6 +26,8 @@ PROJECT = {
     "models/_team.yml": (
         "models: [{name: team_commits, description: Commits of the team.,"
         " columns: [{name: n, data_tests: [not_null]}]}]\n"
+        "unit_tests: [{name: levels_are_kept, model: team_levels, given: [{input: ref('levels'), rows: [{level: a}]}],"
+        " expect: {rows: [{level: a}]}}]\n"
         "exposures: [{name: board, type: dashboard, owner: {name: team}, depends_on: [\"ref('team_commits')\"]}]\n"
     ),
     "seeds/levels.csv": "level,least\nlow,1\nhigh,9\n",
@@ -66,6 +68,7 @@ def test_both_are_built_tested_told_of_and_drawn(own: Any, team: Path, warehouse
     assert {"model.gitmart.fct_commits", "model.team.team_commits", "seed.team.levels"} <= built
     assert {"snapshot.team.team_history", "model.team.team_days"} <= built
     assert any(name.startswith("test.team.not_null_team_commits_n") for name in built)
+    assert "unit_test.team.team_levels.levels_are_kept" in built
     assert process.result["counts"]["total"] == len(built)
     [(text,)] = warehouse.query("select gzip from dbt_meta.artifacts where name = 'manifest.json'")
     children = json.loads(gzip.decompress(text))["child_map"]
@@ -159,6 +162,36 @@ def test_its_hooks_run_and_one_that_fails_is_told(own: Any, team: Path, warehous
     process = own.run("--extra-project", str(team), "--select", "levels")
     assert process.ended_as(Outcome.DATA_FAILED)
     assert "team-on-run-start-0" in process.result["message"]
+
+
+def test_its_models_go_where_it_says_once_that_is_there(own: Any, team: Path, warehouse: Any) -> None:
+    write(
+        team,
+        {
+            "models/here.sql": "{{ config(schema='staging') }} select 1 as x",
+            "models/away.sql": "{{ config(schema='board') }} select 2 as x",
+            "models/named.sql": "{{ config(schema='by_macro') }} select 3 as x",
+            "macros/generate_schema_name.sql": (
+                "{% macro generate_schema_name(name, node) %}{% if name == 'by_macro' %}{{ target.schema }}_intermediate"
+                "{% else %}{{ default__generate_schema_name(name, node) }}{% endif %}{% endmacro %}"
+            ),
+        },
+    )
+    words = ("--extra-project", str(team), "--select", "here away named")
+    assert own.run(*words).ended_as(Outcome.WAREHOUSE_NOT_MIGRATED)
+    subprocess.run(
+        [sys.executable, "-m", "gitmart", "migrate", "--target-schema", "analytics_board"],
+        env={**os.environ, "GITMART_WAREHOUSE_URL": warehouse.url("gitmart_owner")}, check=True,
+    )  # fmt: skip
+
+    assert own.run(*words).ended_as(Outcome.SUCCEEDED)
+
+    found = warehouse.query("select schemaname, tablename from pg_tables where tablename in ('here', 'away', 'named')")
+    assert sorted(found) == [
+        ("analytics_board", "away"), ("analytics_intermediate", "named"), ("analytics_staging", "here"),
+    ]  # fmt: skip
+    with psycopg.connect(warehouse.url("gitmart_read")) as reader:
+        assert reader.execute("select x from analytics_board.away").fetchall() == [(2,)]
 
 
 def test_packages_it_has_vendored_are_used_and_its_selectors_known(own: Any, team: Path, warehouse: Any) -> None:
