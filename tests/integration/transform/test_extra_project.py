@@ -194,6 +194,22 @@ def test_its_models_go_where_it_says_once_that_is_there(own: Any, team: Path, wa
         assert reader.execute("select x from analytics_board.away").fetchall() == [(2,)]
 
 
+def test_a_name_means_its_own_model_first(own: Any, team: Path, warehouse: Any) -> None:
+    write(
+        team,
+        {
+            "models/dim_identity.sql": "{{ config(schema='staging') }} select 4 as x",
+            "models/on_it.sql": "select x from {{ ref('dim_identity') }}",
+        },
+    )
+
+    process = own.run("--extra-project", str(team), "--select", "package:team,dim_identity+")
+
+    assert process.ended_as(Outcome.SUCCEEDED)
+    assert warehouse.query("select x from analytics.on_it") == [(4,)]
+    assert not [line for line in process.lines if line["level"] != "info"]
+
+
 def test_packages_it_has_vendored_are_used_and_its_selectors_known(own: Any, team: Path, warehouse: Any) -> None:
     write(
         team,
