@@ -18,6 +18,12 @@
 {%- endmacro %}
 
 
+{# How many days one day lies after another; NULL for NULL. #}
+{% macro days_between(first, last) -%}
+    cast({{ dbt.datediff(first, last, 'day') }} as bigint)
+{%- endmacro %}
+
+
 {# The first day of the day, week (from Monday) or month a day lies in. #}
 {% macro first_day_of(granularity, day) -%}
     {%- if granularity == 'day' -%}

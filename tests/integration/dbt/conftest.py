@@ -47,6 +47,8 @@ MARTS = {
     "fct_repository_snapshots": ("repository_id", "taken_on"),
     "fct_repository_languages": ("repository_id", "language"),
     "fct_repository_topics": ("repository_id", "topic"),
+    "fct_releases": ("repository_id", "release_id"),
+    "dim_branch": ("repository_id", "branch_id"),
 }
 FACTS = ("fct_commits", "fct_contributions", "fct_daily_activity", "fct_daily_commits")
 STATES = ("int_contributors", "int_built_repositories", "int_repository_states")
@@ -164,6 +166,14 @@ class Run:
             where repository_id = %s and commit_hash = any(%s)
             """,
             [self.number, self.repository, list(hashes)],
+        )
+
+    def point(self, ref: str, name: str) -> None:
+        """Let a branch or tag (`heads/…`, `tags/…`) lead to the commit of that name."""
+        self.connection.execute(
+            "insert into refs (repository_id, name, kind, object_hash, commit_hash, changed_run)"
+            " values (%s, 'refs/' || %s, case when %s like 'tags/%%' then 'tag' else 'branch' end, %s, %s, %s)",
+            [self.repository, ref, ref, commit_hash(name), commit_hash(name), self.number],
         )
 
     def finish(self) -> None:

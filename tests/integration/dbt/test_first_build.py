@@ -27,7 +27,7 @@ def test_an_empty_warehouse_builds_and_every_test_passes(dbt: Dbt, marts: Marts)
         " select schemaname, viewname from pg_views) as relations"
         " where schemaname like 'analytics%%' and schemaname <> 'analytics_test_failures' group by 1 order by 1"
     )
-    assert built == [("analytics", 14), ("analytics_intermediate", 9), ("analytics_staging", 11)]
+    assert built == [("analytics", 16), ("analytics_intermediate", 9), ("analytics_staging", 12)]
 
 
 def test_the_reader_sees_the_marts_and_nothing_else(
@@ -49,7 +49,7 @@ def test_the_reader_sees_the_marts_and_nothing_else(
                 pass
 
     assert readable == {(schema, name) for schema, name in relations if schema == "analytics"}
-    assert len(readable) == 14
+    assert len(readable) == 16
 
 
 def test_the_summaries_count_what_was_committed(dbt: Dbt, raw: Raw, marts: Marts) -> None:
@@ -164,5 +164,5 @@ def test_sources_are_as_fresh_as_the_last_extraction(
     assert set(statuses) == {
         "repositories", "contributors", "commits", "commit_files", "removed_commits", "repository_contributors",
         "extraction_runs", "repository_snapshots", "repository_languages", "repository_topics", "identity_merges",
-        "commit_trailers",
+        "commit_trailers", "refs",
     }  # fmt: skip

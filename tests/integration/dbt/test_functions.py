@@ -29,6 +29,7 @@ FUNCTIONS = (
     "contributor_flow('month')",
     "contributor_levels()",
     "organization_activity()",
+    "release_frequency('month')",
 )
 PUBLISHED = (1000, 202, 90, 33, 332, 343, 42, 433)  # CHAOSS, Contributor Absence Factor
 

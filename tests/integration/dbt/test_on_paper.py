@@ -69,6 +69,8 @@ def make(repository: Any) -> None:
         )  # fmt: skip
     repository.git("update-ref", "refs/heads/main", made["13"])
     repository.git("update-ref", "refs/heads/open", made["11"])
+    for row in TABLES["The tags"]:
+        repository.git("update-ref", f"refs/tags/{row['tag']}", made[row["#"]])
 
 
 def gitmart(url: str, *words: str) -> None:
@@ -107,6 +109,9 @@ def test_every_figure_on_paper_is_that_of_the_marts(repository: Any, warehouse: 
         for length in ("month", "week"):
             columns, rows = on_paper(f"fct_repository_activity by {length}")
             assert built(columns, f"fct_repository_activity where granularity = '{length}' order by 1") == rows
+        for mart, order in (("fct_releases", "released_on"), ("dim_branch", "branch_name")):
+            columns, rows = on_paper(mart)
+            assert built(columns, f"{mart} order by {order}") == rows
         calls = [heading.strip("`") for heading in TABLES if heading.startswith("`")]
         assert {call.partition("(")[0] for call in calls} == FUNCTIONS
         for call in calls:
