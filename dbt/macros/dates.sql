@@ -1,20 +1,76 @@
+{#
+    Instants, days and clocks. Adapters differ most here, so whatever is not the same for all of them is dispatched:
+    `default` is PostgreSQL's and DuckDB's, Databricks takes Spark's.
+#}
+
+
+{# An instant that is known when the SQL is made. #}
+{% macro instant(text) %}
+    {{- return(adapter.dispatch('instant', 'gitmart')(text)) -}}
+{% endmacro %}
+
+{% macro default__instant(text) -%}
+    cast('{{ text }}' as timestamp with time zone)
+{%- endmacro %}
+
+{% macro bigquery__instant(text) -%}
+    cast('{{ text }}' as timestamp)
+{%- endmacro %}
+
+{% macro spark__instant(text) -%}
+    cast('{{ text }}' as timestamp)
+{%- endmacro %}
+
+
 {# The calendar day of an instant in UTC, NULL for NULL. #}
 {% macro utc_day(instant) %}
     {{- return(adapter.dispatch('utc_day', 'gitmart')(instant)) -}}
 {% endmacro %}
 
 {% macro default__utc_day(instant) -%}
-    cast({{ instant }} as date)
+    cast({{ instant }} at time zone 'UTC' as date)
 {%- endmacro %}
 
-{% macro postgres__utc_day(instant) -%}
-    cast({{ instant }} at time zone 'UTC' as date)
+{% macro snowflake__utc_day(instant) -%}
+    cast(convert_timezone('UTC', {{ instant }}) as date)
+{%- endmacro %}
+
+{% macro bigquery__utc_day(instant) -%}
+    date({{ instant }}, 'UTC')
+{%- endmacro %}
+
+{# Spark shows instants on the session's clock, whatever that is: days are counted from the epoch. #}
+{% macro spark__utc_day(instant) -%}
+    date_from_unix_date(cast(floor(unix_seconds({{ instant }}) / 86400) as int))
 {%- endmacro %}
 
 
 {# Whether an instant lies more than 24 hours after another; false when it is NULL. #}
 {% macro more_than_a_day_after(instant, other) -%}
-    coalesce({{ instant }} > {{ dbt.dateadd('hour', 24, other) }}, false)
+    coalesce({{ instant }} > {{ a_day_after(other) }}, false)
+{%- endmacro %}
+
+
+{# The instant 24 hours after another. #}
+{% macro a_day_after(instant) %}
+    {{- return(adapter.dispatch('a_day_after', 'gitmart')(instant)) -}}
+{% endmacro %}
+
+{% macro default__a_day_after(instant) -%}
+    {{ dbt.dateadd('hour', 24, instant) }}
+{%- endmacro %}
+
+{# The rest have a dbt.dateadd that makes something of it which is no instant any more, or refuses NULL. #}
+{% macro redshift__a_day_after(instant) -%}
+    {{ instant }} + interval '24 hours'
+{%- endmacro %}
+
+{% macro bigquery__a_day_after(instant) -%}
+    timestamp_add({{ instant }}, interval 24 hour)
+{%- endmacro %}
+
+{% macro spark__a_day_after(instant) -%}
+    {{ instant }} + interval 24 hours
 {%- endmacro %}
 
 
@@ -25,12 +81,17 @@
 
 
 {# The first day of the day, week (from Monday) or month a day lies in. #}
-{% macro first_day_of(granularity, day) -%}
-    {%- if granularity == 'day' -%}
-        {{ day }}
-    {%- else -%}
-        cast({{ dbt.date_trunc(granularity, 'cast(' ~ day ~ ' as timestamp)') }} as date)
-    {%- endif -%}
+{% macro first_day_of(granularity, day) %}
+    {{- return(day if granularity == 'day' else adapter.dispatch('first_day_of', 'gitmart')(granularity, day)) -}}
+{% endmacro %}
+
+{% macro default__first_day_of(granularity, day) -%}
+    cast({{ dbt.date_trunc(granularity, 'cast(' ~ day ~ ' as timestamp)') }} as date)
+{%- endmacro %}
+
+{# A week begins on Sunday there, unless it is called otherwise. #}
+{% macro bigquery__first_day_of(granularity, day) -%}
+    date_trunc({{ day }}, {{ 'isoweek' if granularity == 'week' else granularity }})
 {%- endmacro %}
 
 
@@ -40,17 +101,54 @@
 {%- endmacro %}
 
 
-{# The weekday (1 Monday to 7 Sunday) that a clock showed which stood so many minutes east of UTC; NULL for NULL. #}
+{# What a clock showed at an instant which stood so many minutes east of UTC; NULL for NULL. Spark has no such type. #}
+{% macro local_clock(instant, minutes_east) %}
+    {{- return(adapter.dispatch('local_clock', 'gitmart')(instant, minutes_east)) -}}
+{% endmacro %}
+
+{% macro default__local_clock(instant, minutes_east) -%}
+    ({{ instant }} at time zone 'UTC') + {{ minutes_east }} * interval '1 minute'
+{%- endmacro %}
+
+{% macro redshift__local_clock(instant, minutes_east) -%}
+    dateadd(minute, {{ minutes_east }}, {{ instant }} at time zone 'UTC')
+{%- endmacro %}
+
+{% macro snowflake__local_clock(instant, minutes_east) -%}
+    dateadd(minute, {{ minutes_east }}, convert_timezone('UTC', {{ instant }}))
+{%- endmacro %}
+
+{% macro bigquery__local_clock(instant, minutes_east) -%}
+    datetime_add(datetime({{ instant }}, 'UTC'), interval {{ minutes_east }} minute)
+{%- endmacro %}
+
+
+{# The weekday (1 Monday to 7 Sunday) that such a clock showed. #}
 {% macro local_weekday(instant, minutes_east) %}
     {{- return(adapter.dispatch('local_weekday', 'gitmart')(instant, minutes_east)) -}}
 {% endmacro %}
 
 {% macro default__local_weekday(instant, minutes_east) -%}
-    cast(extract(isodow from {{ dbt.dateadd('minute', minutes_east, instant) }}) as smallint)
+    cast(extract(isodow from {{ local_clock(instant, minutes_east) }}) as smallint)
 {%- endmacro %}
 
-{% macro postgres__local_weekday(instant, minutes_east) -%}
-    cast(extract(isodow from ({{ instant }} at time zone 'UTC') + {{ minutes_east }} * interval '1 minute') as smallint)
+{% macro snowflake__local_weekday(instant, minutes_east) -%}
+    cast(dayofweekiso({{ local_clock(instant, minutes_east) }}) as smallint)
+{%- endmacro %}
+
+{# Sunday is 0 there. #}
+{% macro redshift__local_weekday(instant, minutes_east) -%}
+    cast(mod(cast(extract(dow from {{ local_clock(instant, minutes_east) }}) as integer) + 6, 7) + 1 as smallint)
+{%- endmacro %}
+
+{# Sunday is 1 there. #}
+{% macro bigquery__local_weekday(instant, minutes_east) -%}
+    mod(extract(dayofweek from {{ local_clock(instant, minutes_east) }}) + 5, 7) + 1
+{%- endmacro %}
+
+{# The epoch began on a Thursday. #}
+{% macro spark__local_weekday(instant, minutes_east) -%}
+    cast(pmod(floor((unix_seconds({{ instant }}) + 60 * {{ minutes_east }}) / 86400) + 3, 7) + 1 as smallint)
 {%- endmacro %}
 
 
@@ -60,9 +158,9 @@
 {% endmacro %}
 
 {% macro default__local_hour(instant, minutes_east) -%}
-    cast(extract(hour from {{ dbt.dateadd('minute', minutes_east, instant) }}) as smallint)
+    cast(extract(hour from {{ local_clock(instant, minutes_east) }}) as smallint)
 {%- endmacro %}
 
-{% macro postgres__local_hour(instant, minutes_east) -%}
-    cast(extract(hour from ({{ instant }} at time zone 'UTC') + {{ minutes_east }} * interval '1 minute') as smallint)
+{% macro spark__local_hour(instant, minutes_east) -%}
+    cast(floor(pmod(unix_seconds({{ instant }}) + 60 * {{ minutes_east }}, 86400) / 3600) as smallint)
 {%- endmacro %}

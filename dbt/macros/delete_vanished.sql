@@ -5,6 +5,7 @@
     statement needs no watermark and may be repeated.
 #}
 {% macro delete_vanished_commits() -%}
+    {%- if not config.get('full_refresh') %}
     delete from {{ this }}
     where exists (
         select 1 from {{ ref('stg_removed_commits') }} as removed
@@ -13,6 +14,7 @@
             and removed.commit_hash = {{ this }}.commit_hash
             and removed.removed_run > {{ this }}.changed_run
     )
+    {% endif %}
 {%- endmacro %}
 
 
@@ -21,11 +23,13 @@
     row is there before its commits, and one that comes back has another id.
 #}
 {% macro delete_purged_repositories() -%}
+    {%- if not config.get('full_refresh') %}
     delete from {{ this }}
     where not exists (
         select 1 from {{ ref('stg_repositories') }} as repositories
         where repositories.repository_id = {{ this }}.repository_id
     )
+    {% endif %}
 {%- endmacro %}
 
 

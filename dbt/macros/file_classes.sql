@@ -87,3 +87,8 @@
         offset 0
     ) as files
 {%- endmacro %}
+
+{# It takes PostgreSQL's macros, and has no lateral joins. #}
+{% macro redshift__files_of_selected() -%}
+    {{ gitmart.default__files_of_selected() }}
+{%- endmacro %}

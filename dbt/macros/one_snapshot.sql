@@ -20,3 +20,6 @@
     {%- endif -%}
     begin transaction isolation level repeatable read
 {%- endmacro %}
+
+{# It takes PostgreSQL's macros, and every transaction there sees one state. #}
+{% macro redshift__one_snapshot() %}{% endmacro %}

@@ -8,14 +8,15 @@
     {% if model.package_name != 'gitmart' %}
         {% do return(dbt.should_full_refresh()) %}
     {% endif %}
-    {% if flags.FULL_REFRESH %}
+    {% set configured = config.get('full_refresh') %}
+    {% if configured or (configured is none and flags.FULL_REFRESH) %}
         {% do return(true) %}
     {% endif %}
     {% set built = load_relation(this) %}
     {% if built is none %}
         {% do return(false) %}
     {% endif %}
-    {% set there = adapter.get_columns_in_relation(built) | map(attribute='name') | sort %}
+    {% set there = adapter.get_columns_in_relation(built) | map(attribute='name') | map('lower') | sort %}
     {% if there != (model.columns.keys() | sort) %}
         {% do return(true) %}
     {% endif %}

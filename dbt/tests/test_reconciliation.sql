@@ -6,7 +6,7 @@ with quiet_repositories as (
     select repository_id
     from {{ source('raw', 'extraction_runs') }}
     group by repository_id
-    having max(finished_at) < cast('{{ run_started_at }}' as timestamp with time zone)
+    having max(finished_at) < {{ instant(run_started_at) }}
 ),
 
 raw_totals as (

@@ -20,7 +20,7 @@ recorded as (
         contributor_id,
         identity_id
     from authors
-    union distinct
+    {{ union_distinct() }}
     select
         contributors.person_id as contributor_id,
         trailers.named_id as identity_id

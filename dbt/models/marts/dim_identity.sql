@@ -26,7 +26,7 @@ counted as (
 -- Who stands for somebody that commits or trailers name, and whoever these name.
 named as (
     select identity_id from counted
-    union distinct
+    {{ union_distinct() }}
     select trailers.named_id as identity_id
     from trailers
     inner join commits
@@ -40,7 +40,7 @@ people as (
     select identities.person_id as identity_id
     from named
     inner join identities on named.identity_id = identities.identity_id
-    union distinct
+    {{ union_distinct() }}
     select identity_id from named
 )
 

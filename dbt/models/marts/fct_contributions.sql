@@ -4,7 +4,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
         unique_key=['repository_id', 'commit_hash'],
         on_schema_change='fail',
         indexes=[{'columns': ['contributor_id']}],

@@ -9,7 +9,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
         unique_key=['repository_id', 'date_kind', 'activity_day'],
         on_schema_change='fail',
         post_hook=[
