@@ -36,7 +36,7 @@
 {%- endmacro %}
 
 {% macro bigquery__utc_day(instant) -%}
-    date({{ instant }}, 'UTC')
+    cast(datetime({{ instant }}, 'UTC') as date)
 {%- endmacro %}
 
 {# Spark shows instants on the session's clock, whatever that is: days are counted from the epoch. #}
@@ -141,9 +141,10 @@
     cast(mod(cast(extract(dow from {{ local_clock(instant, minutes_east) }}) as integer) + 6, 7) + 1 as smallint)
 {%- endmacro %}
 
-{# Sunday is 1 there. #}
+{# Days since the Monday: it counts weekdays from Sunday. #}
 {% macro bigquery__local_weekday(instant, minutes_east) -%}
-    mod(extract(dayofweek from {{ local_clock(instant, minutes_east) }}) + 5, 7) + 1
+    {%- set day = 'date(' ~ local_clock(instant, minutes_east) ~ ')' -%}
+    date_diff({{ day }}, date_trunc({{ day }}, isoweek), day) + 1
 {%- endmacro %}
 
 {# The epoch began on a Thursday. #}
