@@ -82,6 +82,7 @@ lock: $(READY) ## Resolve the dependencies anew
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements/runtime.txt
 	@grep -oE '^uv==[^ ]+' requirements/dev.txt | $(BIN)/uv pip compile $(LOCK) - -o requirements/uv.txt
 	@printf '%s\n' 'dbt-core>=1.11,<1.12' 'dbt-postgres>=1.11,<1.12' | $(BIN)/uv pip compile $(LOCK) - -o requirements/dbt-1.11.txt
+	@printf '%s\n' 'dbt-core>=1.12,<1.13' dbt-bigquery dbt-databricks dbt-duckdb dbt-redshift dbt-snowflake 'dbt-spark[PyHive]' sqlglot | $(BIN)/uv pip compile $(LOCK) - -o requirements/dbt-adapters.txt
 	@printf '%s\n' gitpython perceval 'psycopg[binary]' pydriller | $(BIN)/uv pip compile $(LOCK) - -o bench/peers.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 

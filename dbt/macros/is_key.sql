@@ -23,3 +23,8 @@
     ) -%}
     {{- return(found.rows | length > 0) -}}
 {% endmacro %}
+
+{# It takes PostgreSQL's macros, but holds nobody to a key. #}
+{% macro redshift__is_key(relation, columns) %}
+    {{- return(false) -}}
+{% endmacro %}

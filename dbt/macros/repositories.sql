@@ -98,8 +98,12 @@
 {%- endmacro %}
 
 
-{# Post-hooks, both in this order: note which state of each repository the model holds now. #}
+{#
+    Post-hooks, both in this order: note which state of each repository the model holds now. Where an adapter has it
+    built anew every time there is nothing to note.
+#}
 {% macro forget_built_repositories() -%}
+    {%- if not config.get('full_refresh') %}
     delete from {{ ref('int_built_repositories') }}
     where
         model_name = '{{ this.identifier }}'
@@ -109,9 +113,11 @@
                 states.repository_id = {{ ref('int_built_repositories') }}.repository_id
                 and {{ state_of_model('states.state') }} = {{ ref('int_built_repositories') }}.state
         )
+    {% endif %}
 {%- endmacro %}
 
 {% macro remember_built_repositories() -%}
+    {%- if not config.get('full_refresh') %}
     insert into {{ ref('int_built_repositories') }} (model_name, repository_id, state)
     select
         '{{ this.identifier }}',
@@ -124,6 +130,7 @@
             built.model_name = '{{ this.identifier }}'
             and built.repository_id = states.repository_id
     )
+    {% endif %}
 {%- endmacro %}
 
 
@@ -141,6 +148,11 @@
 
 {% macro postgres__fingerprint(columns) -%}
     cast(sum(cast(hash_record_extended(row({{ columns | join(', ') }}), 0) as numeric)) as text)
+{%- endmacro %}
+
+{# It takes PostgreSQL's macros, and has no such function. #}
+{% macro redshift__fingerprint(columns) -%}
+    {{ gitmart.default__fingerprint(columns) }}
 {%- endmacro %}
 
 

@@ -3,7 +3,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append',
         on_schema_change='fail',
         pre_hook="{{ delete_outdated_repositories() }}",
         post_hook=["{{ forget_built_repositories() }}", "{{ remember_built_repositories() }}"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,35 +11,23 @@ from typing import Any
 
 import pytest
 from tests.integration.dbt.conftest import PROJECT, Dbt, Raw
+from tests.integration.dbt.environment import interpreter, undisturbed
 
 pytestmark = pytest.mark.slow
-
-ROOT = PROJECT.parent
-LOCKED = ROOT / "requirements" / "dbt-1.11.txt"
 
 
 @pytest.fixture
 def older_dbt() -> Path:
-    """An interpreter with the older dbt, installed once into the cache."""
-    folder = ROOT / ".cache" / "dbt-1.11"
-    uv = Path(sys.executable).parent / "uv"
-    python = folder / "bin" / "python"
-    made = folder / "made-from.txt"
-    if not made.exists() or made.read_bytes() != LOCKED.read_bytes():
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-        subprocess.run([uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", LOCKED], check=True)
-        shutil.copy(LOCKED, made)
-    return python
+    """An interpreter with the older dbt."""
+    return interpreter("dbt-1.11")
 
 
 def build(python: Path, dbt: Dbt, project: Path, target: Path) -> dict[str, Any]:
     """Build everything and return what the program says."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "GITMART_"))}
     words = ["--project-dir", project, "--profiles-dir", project, "--target-path", target, "--log-path", target]
     done = subprocess.run(
         [python, Path(__file__).with_name("strict.py"), *words, "--log-level", "none"],
-        env={**kept, **dbt.settings, "GITMART_DBT_SCHEMA": "analytics"},
+        env={**undisturbed(), **dbt.settings, "GITMART_DBT_SCHEMA": "analytics"},
         capture_output=True,
         text=True,
         check=True,

@@ -196,11 +196,7 @@ def test_schemas_are_the_target_and_the_layer(models: list[dict[str, Any]]) -> N
 
 def test_what_is_incremental_replaces_rows_or_whole_repositories(models: list[dict[str, Any]]) -> None:
     incremental = {m["name"]: m["config"] for m in models if m["config"]["materialized"] == "incremental"}
-    replacing = {
-        name: config["unique_key"]
-        for name, config in incremental.items()
-        if config["incremental_strategy"] == "delete+insert"
-    }
+    replacing = {name: config["unique_key"] for name, config in incremental.items() if config["unique_key"] is not None}
     by_repository = {
         name
         for name, config in incremental.items()
