@@ -75,8 +75,24 @@
 
 
 {# How many days one day lies after another; NULL for NULL. #}
-{% macro days_between(first, last) -%}
-    cast({{ dbt.datediff(first, last, 'day') }} as bigint)
+{% macro days_between(first, last) %}
+    {{- return(adapter.dispatch('days_between', 'gitmart')(first, last)) -}}
+{% endmacro %}
+
+{% macro default__days_between(first, last) -%}
+    cast({{ last }} - {{ first }} as bigint)
+{%- endmacro %}
+
+{% macro snowflake__days_between(first, last) -%}
+    cast(datediff(day, {{ first }}, {{ last }}) as bigint)
+{%- endmacro %}
+
+{% macro bigquery__days_between(first, last) -%}
+    date_diff({{ last }}, {{ first }}, day)
+{%- endmacro %}
+
+{% macro spark__days_between(first, last) -%}
+    cast(datediff({{ last }}, {{ first }}) as bigint)
 {%- endmacro %}
 
 

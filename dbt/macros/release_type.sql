@@ -37,7 +37,3 @@
 {% macro duckdb__matches(text, pattern) -%}
     regexp_matches({{ text }}, '{{ pattern }}')
 {%- endmacro %}
-
-{% macro redshift__matches(text, pattern) -%}
-    {{ text }} ~ '{{ pattern }}'
-{%- endmacro %}

@@ -107,9 +107,9 @@ firsts as (
     -- Apart, so that the few keys that are found are looked up, and not all commits compared with them.
     keys as (
         select * from changed
-        union distinct
+        {{ union_distinct() }}
         select * from outdated
-        union distinct
+        {{ union_distinct() }}
         select * from outdated_firsts
     ),
 

@@ -30,19 +30,28 @@ REBUILDING = {"bigquery", "databricks", "spark"}  # they cannot replace all rows
 SOURCES = (
     "repositories", "contributors", "commits", "commit_files", "commit_trailers", "removed_commits",
     "repository_contributors", "identity_merges", "extraction_runs", "repository_snapshots", "repository_languages",
-    "repository_topics",
+    "repository_topics", "refs",
 )  # fmt: skip
 
 # What the SQL calls and casts to; of each adapter, what its manual has and another's may not.
-CALLS = {"abs", "cast", "coalesce", "count", "exists", "max", "min", "nullif", "row_number", "sum"}
+CALLS = {"abs", "cast", "coalesce", "count", "exists", "lower", "max", "min", "nullif", "row_number", "substr", "sum"}
 TYPES = {"bigint", "date", "integer", "smallint"}
 OWN_CALLS = {
-    "duckdb": {"date_trunc", "extract"},
-    "snowflake": {"convert_timezone", "date_trunc", "dateadd", "dayofweekiso", "extract"},
-    "bigquery": {"date", "date_diff", "date_trunc", "datetime", "datetime_add", "extract", "timestamp_add"},
+    "duckdb": {"date_trunc", "extract", "regexp_matches"},
+    "snowflake": {"convert_timezone", "date_trunc", "dateadd", "datediff", "dayofweekiso", "extract", "regexp_like"},
+    "bigquery": {
+        "date",
+        "date_diff",
+        "date_trunc",
+        "datetime",
+        "datetime_add",
+        "extract",
+        "regexp_contains",
+        "timestamp_add",
+    },
     "redshift": {"date_trunc", "dateadd", "extract", "mod"},
-    "databricks": {"date_from_unix_date", "date_trunc", "floor", "pmod", "unix_seconds"},
-    "spark": {"date_from_unix_date", "date_trunc", "floor", "pmod", "unix_seconds"},
+    "databricks": {"date_from_unix_date", "date_trunc", "datediff", "floor", "pmod", "regexp_like", "unix_seconds"},
+    "spark": {"date_from_unix_date", "date_trunc", "datediff", "floor", "pmod", "regexp_like", "unix_seconds"},
 }
 OWN_TYPES = {
     "duckdb": {"numeric(28,6)", "numeric(7, 6)", "text", "timestamp", "timestamp with time zone"},
