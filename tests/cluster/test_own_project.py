@@ -102,7 +102,8 @@ def test_a_private_git_repository_is_fetched_and_built(scene: Scene) -> None:
     found = place.good_run(LATER)
     assert is_built(place, "counted_by_git")
     said = place.namespace.kubectl("logs", f"job/{found['status']['lastRun']['job']}", "--container", "fetcher")
-    assert project.git("rev-parse", "HEAD") in said
+    assert project.git("rev-parse", "HEAD") == found["status"]["lastRun"]["projectCommit"]
+    assert found["status"]["lastRun"]["projectCommit"] in said
     assert CANARY not in said
     pod = next(pod for pod in place.pods() if found["status"]["lastRun"]["job"] in pod["metadata"]["name"])["spec"]
     secrets = {volume["name"]: volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}

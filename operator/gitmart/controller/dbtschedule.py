@@ -143,6 +143,7 @@ def _last_run(run: Run, verdict: Verdict) -> LastRun:
         slowest=_slowest(run),
         failures=_failures(run),
         sources=_sources(run),
+        project_commit=run.text("projectCommit"),
         invocation_id=run.text("invocationId"),
         dbt_version=run.text("dbtVersion"),
     )

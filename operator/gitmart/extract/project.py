@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gitmart.contract.fetched import write_commit
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.sizes import format_size
 from gitmart.extract.errors import DamagedError, ExtractError, LimitError
@@ -75,6 +76,8 @@ def fetch_project(wanted: Wanted, environment: Mapping[str, str], work_dir: Path
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(file, "xb") as writing:
             writing.write(contents[oid])
+    to.mkdir(parents=True, exist_ok=True)  # for a folder without files
+    write_commit(to, commit.decode())
     return commit.decode()
 
 

@@ -46,6 +46,7 @@ def _of_config_map(ref: ProjectConfigMap, namespace: str, folder: Path, objects:
     config_map = objects.config_map(namespace, ref.name)
     # What is not there is told by the worker, as in a pod.
     keys = [*config_map.data, *config_map.binary_data] if config_map is not None else []
+    keys = [key for key in keys if Path(key).name == key]  # the API server takes no others
     for key, path in [(item.key, item.path) for item in ref.items] or [(key, key) for key in keys]:
         content = config_map.content(key) if config_map is not None else None
         if content is not None:

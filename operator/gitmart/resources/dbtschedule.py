@@ -248,6 +248,9 @@ class LastRun(Status):
     slowest: Slowest = Field(default_factory=list, description="What took longest, the slowest first.")
     failures: Failures = Field(default_factory=list, description="What failed, errors before tests.")
     sources: Sources = Field(default_factory=list, description="How old the sources were, the stalest first.")
+    project_commit: ShortText | None = Field(
+        default=None, description="Commit of spec.project.git that was built with gitmart's own project."
+    )
     invocation_id: ShortText | None = Field(default=None, description="dbt's own name of the run.")
     dbt_version: ShortText | None = Field(default=None, description="Version of dbt that ran.")
 

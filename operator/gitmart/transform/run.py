@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gitmart.contract.durations import format_duration
+from gitmart.contract.fetched import read_commit
 from gitmart.contract.outcomes import Outcome
 from gitmart.transform.dbt import Dbt
 from gitmart.transform.digest import build_facts, count, node_runs, source_facts
@@ -66,6 +67,8 @@ def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitSta
     report.recorders.append(history.end)
     folder = settings.work_dir or _temporary_folder(stopper, held)
     if settings.extra is not None:
+        if (commit := read_commit(settings.extra.folder)) is not None:
+            report.facts["projectCommit"] = commit
         settings = joined(settings, settings.extra, folder)
     environment = dbt_environment(session, settings, folder)
     with closing(display(report.scrubber.clean)) as shown:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gitmart.cli import main
+from gitmart.contract.fetched import read_commit
 from gitmart.contract.outcomes import Outcome
 from gitmart.extract import project as extract_project
 
@@ -57,7 +58,10 @@ def team(repository: Any) -> Any:
 
 
 def files(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    """Return the files but for the note of their commit."""
+    found = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert found.pop(".gitmart-commit", None) == f"{read_commit(folder)}\n"
+    return found
 
 
 @pytest.mark.parametrize(
@@ -76,7 +80,11 @@ def test_a_folder_is_written_as_it_is_at_a_ref(
     told = fetch(*words)
 
     assert told["outcome"] == "Succeeded", told
-    assert told["commit"] == str(team.git("rev-parse", f"{ref or 'HEAD'}^{{commit}}")).strip()
+    assert (
+        told["commit"]
+        == read_commit(tmp_path / "to")
+        == str(team.git("rev-parse", f"{ref or 'HEAD'}^{{commit}}")).strip()
+    )
     assert files(tmp_path / "to") == {"dbt_project.yml": "name: team\n", "models/a.sql": f"select {model}\n"}
 
 

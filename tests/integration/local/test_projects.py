@@ -72,6 +72,8 @@ def test_a_git_repository_is_a_project(ready: Local, manifest: Manifest, project
     schedule = manifest("analytics", project={"git": git_project}, select=["package:team"])
     assert "ok     dbtschedule/analytics: Succeeded" in ready.run("up", "--once", "-f", schedule)
     assert level_counts(ready) == [(3,)]
+    last = stored(ready, "analytics", DbtSchedule)["status"]["lastRun"]
+    assert last["projectCommit"] == git(project, "rev-parse", "HEAD").strip()
 
     schedule = manifest("analytics", project={"git": git_project | {"ref": "nothing"}}, select=["package:team"])
     said = ready.run("up", "--once", "-f", schedule, code=Exit.RESOURCES_FAILED)

@@ -40,11 +40,13 @@ def test_a_failed_run_leaves_the_schedule_ready() -> None:
 
 
 def test_the_last_run_tells_its_counts() -> None:
-    last = after(an_accepted_schedule(), a_run(counts=COUNTS, invocationId="i", dbtVersion="1.12")).status.last_run
+    last = after(
+        an_accepted_schedule(), a_run(counts=COUNTS, invocationId="i", dbtVersion="1.12", projectCommit="c")
+    ).status.last_run
 
     assert last is not None
     assert (last.succeeded, last.warned, last.failed, last.skipped) == (9, 1, 1, 1)
-    assert (last.invocation_id, last.dbt_version) == ("i", "1.12")
+    assert (last.invocation_id, last.dbt_version, last.project_commit) == ("i", "1.12", "c")
 
 
 def test_the_last_run_tells_what_was_slow_failed_or_stale() -> None:
