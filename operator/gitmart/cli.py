@@ -25,6 +25,7 @@ PARTS = {
     "fetch": "write a dbt project of a git repository into a folder",
     "transform": "build and test the marts with dbt",
     "migrate": "bring the warehouse's tables to this version",
+    "replicate": "bring the raw tables to another PostgreSQL, for dbt to write there",
     "purge": "remove a repository's rows from the warehouse",
     "identities": "show which identities are one person and why, and change that",
     "operator": "run the Kubernetes operator",
@@ -37,6 +38,7 @@ MODULES = {
     "migrate": "gitmart.warehouse.command",
     "operator": "gitmart.handlers.command",
     "purge": "gitmart.extract.purge_command",
+    "replicate": "gitmart.warehouse.replication.command",
 }
 
 

@@ -42,6 +42,7 @@ class Outcome(StrEnum):
     LIMIT_EXCEEDED = "LimitExceeded"
     HOST_KEY_UNKNOWN = "HostKeyUnknown"
     SOURCES_STALE = "SourcesStale"
+    REPLICA_NOT_READY = "ReplicaNotReady"
 
     @property
     def exit_code(self) -> int:
@@ -93,4 +94,5 @@ MEANINGS = {
     Outcome.LIMIT_EXCEEDED: Meaning(85, False, "The repository is larger than a limit allows, or its host sends without end; the message names the limit."),
     Outcome.HOST_KEY_UNKNOWN: Meaning(86, True, "The git host shows an ssh key that known_hosts does not hold, or another one than it holds."),
     Outcome.SOURCES_STALE: Meaning(87, False, "A source is older than its error limit, and freshness.blocksBuild lets nothing be built then."),
+    Outcome.REPLICA_NOT_READY: Meaning(88, True, "The warehouse is a replica whose raw tables do not belong together yet, get nothing from their source, or are older than freshness.maxReplicationLag; nothing is built."),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from gitmart.extract import decisions, forget_command
 from gitmart.extract.failure import told
 from gitmart.warehouse.connections import connect, warehouse_url
 from gitmart.warehouse.locks import Connection
+from gitmart.warehouse.replication.replica import refuse_replica
 from gitmart.warehouse.revision import check_revision
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ def _attempt(arguments: argparse.Namespace) -> tuple[Outcome, str]:
             connect(warehouse_url(), application_name="gitmart-identities", autocommit=True) as connection,
         ):
             check_revision(connection)
+            refuse_replica(connection)
             return Outcome.SUCCEEDED, arguments.answer(connection, arguments)
     except (Stopped, Exception) as error:  # whatever it is, it is told
         return told(error)

@@ -16,6 +16,7 @@ from gitmart.extract.errors import InputError
 from gitmart.extract.failure import told
 from gitmart.extract.purge import Known, find, purge
 from gitmart.warehouse.connections import connect, warehouse_url
+from gitmart.warehouse.replication.replica import refuse_replica
 from gitmart.warehouse.revision import check_revision
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def _attempt(arguments: argparse.Namespace, facts: dict[str, object]) -> tuple[O
             connect(warehouse_url(), application_name="gitmart-purge", autocommit=True) as connection,
         ):
             check_revision(connection)
+            refuse_replica(connection)
             repository = find(connection, arguments.repository)
             if not arguments.yes:
                 _ask(repository)

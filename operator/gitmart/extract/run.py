@@ -36,6 +36,7 @@ from gitmart.extract.staging import Staging, drop_dead
 from gitmart.extract.work import APPLICATION, Loaded, Run, Work
 from gitmart.warehouse.connections import connect
 from gitmart.warehouse.locks import FORGET_LOCK, Connection, repository_lock, shared_lock, try_lock
+from gitmart.warehouse.replication.replica import refuse_replica
 from gitmart.warehouse.revision import check_revision
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def extract(run: Run) -> Totals:
     run.facts["url"] = str(settings.url)
     with connect(settings.warehouse, application_name=APPLICATION, autocommit=True) as main, using_cache(run):
         check_revision(main)
+        refuse_replica(main)
         move = find_move(main, settings.url, settings.previous_url)
         totals = _extract_own(run, main) if move is None else _extract_moved(run, main, move)
         _look_at_host(run, main, totals)

@@ -28,6 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--store-failures", action="store_true", help="keep the rows that fail any test")
     add("--freshness-blocks-build", action="store_true", help="build nothing while a source is stale: SourcesStale")
     add(
+        "--max-replication-lag", type=some, metavar="DURATION",
+        help="build nothing from a replica that may be further behind its source: ReplicaNotReady (default: any)",
+    )  # fmt: skip
+    add(
         "--vars",
         default="{}",
         metavar="YAML",

@@ -96,11 +96,12 @@ class History:
         connection.execute(
             "update dbt_meta.runs set finished_at = %s, outcome = %s, message = %s, invocation_id = %s,"
             " dbt_version = %s, elapsed_seconds = %s, nodes = %s, succeeded = %s, passed = %s, warned = %s,"
-            " failed = %s, errored = %s, skipped = %s where id = %s",
+            " failed = %s, errored = %s, skipped = %s, replicated_until = %s where id = %s",
             [
                 result.finished_at, result.outcome.value, self._text(result.message), facts.get("invocationId"),
                 facts.get("dbtVersion"), facts.get("elapsedSeconds"),
-                *map(counts.get, ("total", "success", "pass", "warn", "fail", "error", "skipped")), run_id,
+                *map(counts.get, ("total", "success", "pass", "warn", "fail", "error", "skipped")),
+                facts.get("replicatedUntil"), run_id,
             ],
         )  # fmt: skip
         artifacts = {name: self._scrubber.clean_bytes(file) for name, file in self.artifacts.items()}

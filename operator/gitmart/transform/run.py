@@ -26,7 +26,9 @@ from gitmart.transform.stopper import Stopper
 from gitmart.transform.target import Target, end_sessions, open_session, take_lock
 from gitmart.transform.verdict import judge_build, judge_error, worth_another_try
 from gitmart.warehouse.connections import connect
-from gitmart.warehouse.errors import WarehouseError
+from gitmart.warehouse.errors import ReplicaNotReadyError, WarehouseError
+from gitmart.warehouse.locks import Connection
+from gitmart.warehouse.replication.replica import Replica, wait_until_ready
 from gitmart.warehouse.revision import check_revision
 from gitmart.warehouse.targets import check_target
 
@@ -65,6 +67,7 @@ def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitSta
     history = History(settings, report.scrubber)
     history.begin(session, report.started_at)
     report.recorders.append(history.end)
+    _check_replica(session, settings, report)
     folder = settings.work_dir or _temporary_folder(stopper, held)
     if settings.extra is not None:
         if (commit := read_commit(settings.extra.folder)) is not None:
@@ -80,6 +83,23 @@ def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitSta
             Dbt(settings, folder, environment, progress.event), settings, report, progress, history
         )
     return outcome, message.replace(f"{settings.project_dir}/", "")  # a folder that may be gone soon
+
+
+def _check_replica(session: Connection, settings: Settings, report: Report) -> None:
+    """Report how old a replica's raw tables are. Raise ReplicaNotReadyError if nothing should be built from them."""
+    try:
+        replica = wait_until_ready(session, settings.max_replication_lag)
+    except ReplicaNotReadyError as error:
+        _tell_lag(report, error.replica)
+        raise
+    if replica is not None:
+        _tell_lag(report, replica)
+
+
+def _tell_lag(report: Report, replica: Replica) -> None:
+    if replica.lag is not None and replica.until is not None:
+        report.facts["replicationLagSeconds"] = round(replica.lag.total_seconds(), 3)
+        report.facts["replicatedUntil"] = replica.until.isoformat(timespec="milliseconds")
 
 
 def _build(dbt: Dbt, settings: Settings, report: Report, progress: Progress, history: History) -> tuple[Outcome, str]:

@@ -39,7 +39,7 @@ class Extra:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    What a run does and where. `lock_timeout` zero: do not wait at all. `resume`: go on with a run that was cut off.
+    What a run does and where. `lock_timeout` zero: do not wait at all. `max_replication_lag` None: any. `resume`: go on with a run that was cut off.
 
     `docs`: make dbt's documentation too. `history_retention`: how long runs are remembered in `dbt_meta`.
     `work_dir` None: dbt's files go to a fresh folder that is removed at the end.
@@ -56,6 +56,7 @@ class Settings:
     warn_error: bool
     store_failures: bool
     freshness_blocks_build: bool
+    max_replication_lag: timedelta | None
     variables: Mapping[str, object]  # of the project
     threads: int
     timeout: timedelta
@@ -82,6 +83,7 @@ class Settings:
             warn_error=arguments.warn_error,
             store_failures=arguments.store_failures,
             freshness_blocks_build=arguments.freshness_blocks_build,
+            max_replication_lag=arguments.max_replication_lag,
             variables=_variables(arguments.vars),
             threads=arguments.threads,
             timeout=arguments.timeout,

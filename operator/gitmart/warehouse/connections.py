@@ -16,9 +16,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from gitmart.warehouse.errors import InvalidSecretError, MissingSecretError, SettingError, classify
 
-URL_VARIABLE = "GITMART_WAREHOUSE_URL"
-FILE_VARIABLE = "GITMART_WAREHOUSE_URL_FILE"
-SOURCE_VARIABLE = "GITMART_WAREHOUSE_URL_SOURCE"  # what people call the file: key extract-url of Secret …
+URL_VARIABLE = (
+    "GITMART_WAREHOUSE_URL"  # and …_FILE, and what people call that file, …_SOURCE: key extract-url of Secret …
+)
 
 # What every session of a worker asks of the server:
 # - client_connection_check_interval: a statement whose client was killed ends within 2 s instead of
@@ -40,16 +40,21 @@ def warehouse_url(environment: Mapping[str, str] = os.environ) -> str:
     Raise MissingSecretError when the file is not there or is empty, InvalidSecretError when it holds something
     else, SettingError when nothing is named or the variable holds no connection URL.
     """
-    url = environment.get(URL_VARIABLE, "")
-    if not url and (path := environment.get(FILE_VARIABLE)):
-        source = environment.get(SOURCE_VARIABLE) or f"the file named by {FILE_VARIABLE} ({path})"
+    return named_url(URL_VARIABLE, "warehouse", environment)
+
+
+def named_url(variable: str, what: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the URL of the variable, or of the file that its sibling `…_FILE` names; raise as `warehouse_url` does."""
+    url, by_file = environment.get(variable, ""), f"{variable}_FILE"
+    if not url and (path := environment.get(by_file)):
+        source = environment.get(f"{variable}_SOURCE") or f"the file named by {by_file} ({path})"
         return checked_url(_read(Path(path), source), source, InvalidSecretError)
     if not url:
         raise SettingError(
-            f"no warehouse given: set {URL_VARIABLE}, or {FILE_VARIABLE} to a file that holds it, "
+            f"no {what} given: set {variable}, or {by_file} to a file that holds it, "
             "to a URL such as postgresql://user:password@host:5432/database"
         )
-    return checked_url(url, URL_VARIABLE)
+    return checked_url(url, variable)
 
 
 def checked_url(url: str, source: str, error: type[SettingError] = SettingError) -> str:

@@ -6,6 +6,8 @@ WarehouseError
 ├── RefusedError          it refuses the credentials or the role
 ├── NotMigratedError      its tables are of another version
 ├── FullError             no space left on its disk
+├── IsReplicaError        its raw tables are another warehouse's to write
+├── ReplicaNotReadyError  it is a replica that should not be read now
 ├── SettingError          the connection's settings are wrong
 │   └── InvalidSecretError  and they come from a Secret
 └── MissingSecretError    the file that should hold the connection's settings is not there
@@ -13,9 +15,14 @@ WarehouseError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import psycopg
 
 from gitmart.contract.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from gitmart.warehouse.replication.replica import Replica
 
 
 class WarehouseError(Exception):
@@ -46,6 +53,22 @@ class FullError(WarehouseError):
     """PostgreSQL's disk is full."""
 
     outcome = Outcome.DISK_FULL
+
+
+class IsReplicaError(WarehouseError):
+    """The raw tables are another warehouse's to write. Only another connection URL cures it."""
+
+    outcome = Outcome.INVALID_INPUT
+
+
+class ReplicaNotReadyError(WarehouseError):
+    """The raw tables are a replica that is not whole, or to which nothing comes. `replica` says what is known of it."""
+
+    outcome = Outcome.REPLICA_NOT_READY
+
+    def __init__(self, message: str, replica: Replica) -> None:
+        super().__init__(message)
+        self.replica = replica
 
 
 class SettingError(WarehouseError):

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from gitmart.warehouse.replication.replica import look, refuse_replica
+
 RAW = ("repositories", "contributors", "commits", "commit_parents", "commit_files", "commit_trailers", "removed_commits", "refs",
        "extraction_runs", "quarantine", "repository_contributors", "repository_snapshots", "repository_topics",
        "repository_languages", "contributor_accounts", "repository_metadata")  # fmt: skip
@@ -29,6 +31,7 @@ MAY = [
     ("gitmart_transform", "create table analytics_test_failures.failed (id bigint)"),
     *(("gitmart_transform", f"delete from dbt_meta.{table}") for table in HISTORY),
     *(("gitmart_read", f"select * from dbt_meta.{table}") for table in (*HISTORY, *HISTORY_VIEWS)),
+    *((role, "select * from public.replicated_from") for role in ("gitmart_extract", "gitmart_transform")),
     *(
         (role, "select * from public.gitmart_revision")
         for role in ("gitmart_extract", "gitmart_transform", "gitmart_read")
@@ -41,6 +44,20 @@ MUST_NOT = [
     *(("gitmart_read", f"select * from public.{table}") for table in RAW),
     *(
         (role, "create table public.mine (id bigint)")
+        for role in ("gitmart_extract", "gitmart_transform", "gitmart_read")
+    ),
+    # Whether a warehouse is a replica is said by who sets it up; how it gets there holds a password.
+    *(
+        (role, f"{statement} public.replicated_from{rest}")
+        for role in ("gitmart_extract", "gitmart_transform", "gitmart_read")
+        for statement, rest in (
+            ("delete from", ""),
+            ("insert into", " (source, tables) values ('', '{}')"),
+            ("update", " set source = ''"),
+        )
+    ),
+    *(
+        (role, "select subconninfo from pg_subscription")
         for role in ("gitmart_extract", "gitmart_transform", "gitmart_read")
     ),
     *((role, "select * from public.host_answers") for role in ("gitmart_transform", "gitmart_read")),
@@ -98,3 +115,10 @@ def test_the_reader_reads_what_is_granted_in_analytics_alone(warehouse: Any) -> 
     _try(warehouse, "gitmart_read", "select * from analytics.published")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         _try(warehouse, "gitmart_read", "select * from analytics.hidden")
+
+
+def test_the_roles_of_workers_see_whether_a_warehouse_is_a_replica(shared_warehouse: Any) -> None:
+    with psycopg.connect(shared_warehouse.url("gitmart_transform")) as connection:
+        assert look(connection) is None
+    with psycopg.connect(shared_warehouse.url("gitmart_extract")) as connection:
+        refuse_replica(connection)

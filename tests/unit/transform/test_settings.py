@@ -46,6 +46,7 @@ def test_defaults(project: Path) -> None:
         warn_error=False,
         store_failures=False,
         freshness_blocks_build=False,
+        max_replication_lag=None,
         variables={},
         threads=4,
         timeout=timedelta(hours=1),

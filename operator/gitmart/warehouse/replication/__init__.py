@@ -1,0 +1,1 @@
+"""A second warehouse whose raw tables PostgreSQL's logical replication fills: made, watched, removed, recognised."""
