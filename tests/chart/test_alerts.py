@@ -15,12 +15,13 @@ from gitmart.handlers.metrics import DbtScheduleFacts, Metrics, QueueMetrics, Re
 from gitmart.handlers.queue import QueueState
 
 VALUES = {"metrics": {"prometheusRule": {"enabled": True, "runbookUrl": "https://docs.example.org/help.md",
-                                         "staleAfterSeconds": 3600}}}  # fmt: skip
+                                         "staleAfterSeconds": 3600, "replicaBehindSeconds": 600}}}  # fmt: skip
 HEALTHY = {
     'gitmart_repository_ready{namespace="n",name="r"}': "1x120",
     'gitmart_repository_freshness_seconds{namespace="n",name="r"}': "60x120",
     'gitmart_dbt_nodes{namespace="n",name="d",status="error"}': "0x120",
     'gitmart_dbt_nodes{namespace="n",name="d",status="success"}': "9x120",
+    'gitmart_dbtschedule_replication_lag_seconds{namespace="n",name="d"}': "30x120",
     'controller_runtime_reconcile_errors_total{controller="repository"}': "5x120",
     'controller_runtime_max_concurrent_reconciles{controller="repository"}': "10x120",
     'workqueue_longest_running_processor_seconds{name="gitmart"}': "1x120",
@@ -60,6 +61,9 @@ def test_each_says_where_help_is(rules: list[dict[str, Any]]) -> None:
         ),
         pytest.param(
             {'gitmart_dbt_nodes{namespace="n",name="d",status="error"}': "2x120"}, "GitmartDbtNodesFailed", id="dbt"
+        ),
+        pytest.param(
+            {'gitmart_dbtschedule_replication_lag_seconds{namespace="n",name="d"}': "601x120"}, "GitmartReplicaBehind", id="replica"
         ),
         pytest.param(
             {'controller_runtime_reconcile_errors_total{controller="repository"}': "0+10x120"},
@@ -114,7 +118,7 @@ def test_they_ask_for_series_that_the_operator_tells() -> None:
     queue.started("repository", 0.0)
     queue.ended("repository", 1.0, "error")
     metrics.repository_is("n", "r", RepositoryFacts(ready=True, last_check=1.0))
-    metrics.dbt_schedule_is("n", "d", DbtScheduleFacts(nodes={"error": 1, "success": 2}))
+    metrics.dbt_schedule_is("n", "d", DbtScheduleFacts(nodes={"error": 1, "success": 2}, replication_lag=30.0))
 
     told = metrics.text().decode()
 

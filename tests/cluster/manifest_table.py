@@ -266,6 +266,7 @@ REFUSED = (
     schedule("selector-space", "spec.select[0]", "must be one dbt selector", select=["a b"]),
     schedule("selector-option", "spec.exclude[0]", "must be one dbt selector", exclude=["--full-refresh"]),
     schedule("lock-long", "spec", "lockTimeout must be less than timeout", timeout="5m"),
+    schedule("lag-short", "spec.freshness.maxReplicationLag", freshness={"maxReplicationLag": "59s"}),
     schedule("after-order", "spec.afterExtraction", "debounce must be at most maxDelay",
              afterExtraction={"debounce": "31m"}),
     schedule("after-unknown", "spec.afterExtraction.repositories", afterExtraction={"repositories": []}),

@@ -7,7 +7,7 @@ What a DbtSchedule's status says. Every function returns a new status.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gitmart.controller import conditions
@@ -17,6 +17,7 @@ from gitmart.resources.base import Condition
 from gitmart.resources.dbtschedule import (
     FAILURES_LIMIT,
     HISTORY_LIMIT,
+    LONGEST_LAG,
     SLOWEST_LIMIT,
     SOURCES_LIMIT,
     DbtSchedule,
@@ -144,6 +145,8 @@ def _last_run(run: Run, verdict: Verdict) -> LastRun:
         failures=_failures(run),
         sources=_sources(run),
         project_commit=run.text("projectCommit"),
+        replicated_until=_moment((run.result or {}).get("replicatedUntil")),
+        replication_lag=_span((run.result or {}).get("replicationLagSeconds")),
         invocation_id=run.text("invocationId"),
         dbt_version=run.text("dbtVersion"),
     )
@@ -198,6 +201,11 @@ def _moment(value: object) -> datetime | None:
     except ValueError:
         return None
     return moment if moment is not None and moment.tzinfo is not None else None
+
+
+def _span(value: object) -> timedelta | None:
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LONGEST_LAG.total_seconds()
+    return timedelta(seconds=int(value)) if known and isinstance(value, (int, float)) else None
 
 
 def _freshness(run: Run) -> tuple[State, Verdict] | None:

@@ -70,6 +70,9 @@ def _schedule_facts(schedule: DbtSchedule) -> DbtScheduleFacts:
         )
         if count is not None
     } if last is not None else {}  # fmt: skip
+    lag = last.replication_lag if last is not None else None
     return DbtScheduleFacts(
-        last_success=status.last_successful_time.timestamp() if status.last_successful_time else None, nodes=counts
+        last_success=status.last_successful_time.timestamp() if status.last_successful_time else None,
+        nodes=counts,
+        replication_lag=lag.total_seconds() if lag is not None else None,
     )

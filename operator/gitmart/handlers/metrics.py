@@ -44,6 +44,7 @@ class DbtScheduleFacts:
 
     last_success: float | None = None  # seconds since 1970
     nodes: Mapping[str, int] = field(default_factory=dict)
+    replication_lag: float | None = None  # seconds; None: the last run told of no replica
 
 
 class Metrics:
@@ -243,6 +244,11 @@ class _Objects(Collector):
         yield _gauge(
             "gitmart_dbtschedule_last_success_timestamp_seconds", "When the last good dbt run ended.",
             names, {key: facts.last_success for key, facts in schedules},
+        )  # fmt: skip
+        yield _gauge(
+            "gitmart_dbtschedule_replication_lag_seconds",
+            "How far the replica that the last dbt run read was behind its source, at most.",
+            names, {key: facts.replication_lag for key, facts in schedules},
         )  # fmt: skip
         yield _gauge(
             "gitmart_dbt_nodes", "Nodes of the last dbt run, by how they ended.", [*names, "status"],

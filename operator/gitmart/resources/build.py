@@ -27,6 +27,7 @@ def build_options(spec: DbtScheduleSpec, *, full_refresh: bool = False) -> list[
         *(f"--exclude={selector}" for selector in spec.exclude),
         *([f"--selector={spec.selector}"] if spec.selector is not None else []),
         *([f"--vars={json.dumps(spec.vars)}"] if spec.vars else []),
+        *([f"--max-replication-lag={format_duration(most)}"] if (most := spec.freshness.max_replication_lag) else []),
         *(option for option, wanted in switches.items() if wanted),
         f"--history-retention={format_duration(spec.history_retention)}",
     ]

@@ -85,6 +85,13 @@ class Freshness(Model):
         default=False,
         description="Build nothing, and end as SourcesStale, while a source is older than its error limit.",
     )
+    max_replication_lag: Annotated[timedelta, DurationBetween(timedelta(minutes=1), timedelta(days=365))] | None = (
+        Field(
+            default=None,
+            description="Build nothing, and end as ReplicaNotReady, while a replica may be further behind its source. "
+            "Without it: however far.",
+        )
+    )
 
 
 TargetSchema = Annotated[
@@ -224,6 +231,7 @@ class SourceAge(Status):
 
 FullRefresh = Annotated[bool | None, Field(description="Whether it was a full refresh; absent if not.")]
 SLOWEST_LIMIT, FAILURES_LIMIT, SOURCES_LIMIT = 5, 10, 10
+LONGEST_LAG = timedelta(days=3650)
 Slowest = Annotated[list[NodeTime], Field(max_length=SLOWEST_LIMIT)]
 Failures = Annotated[list[NodeFailure], Field(max_length=FAILURES_LIMIT)]
 Sources = Annotated[list[SourceAge], Field(max_length=SOURCES_LIMIT)]
@@ -250,6 +258,12 @@ class LastRun(Status):
     sources: Sources = Field(default_factory=list, description="How old the sources were, the stalest first.")
     project_commit: ShortText | None = Field(
         default=None, description="Commit of spec.project.git that was built with gitmart's own project."
+    )
+    replicated_until: Time | None = Field(
+        default=None, description="Of a replica: it had all that its source had until then, at least."
+    )
+    replication_lag: Annotated[timedelta, DurationBetween(timedelta(0), LONGEST_LAG)] | None = Field(
+        default=None, description="Of a replica: how old what was read is at most, in whole seconds."
     )
     invocation_id: ShortText | None = Field(default=None, description="dbt's own name of the run.")
     dbt_version: ShortText | None = Field(default=None, description="Version of dbt that ran.")

@@ -72,6 +72,26 @@ def test_the_last_run_tells_what_was_slow_failed_or_stale() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("told", "lag", "until"),
+    [
+        pytest.param({}, None, None, id="no replica"),
+        pytest.param(
+            {"replicationLagSeconds": 61.9, "replicatedUntil": "2026-01-01T12:00:00.000+00:00"},
+            61 * SECOND, datetime(2026, 1, 1, 12, tzinfo=UTC), id="a replica",
+        ),
+        pytest.param({"replicationLagSeconds": -1, "replicatedUntil": "soon"}, None, None, id="no time"),
+        pytest.param({"replicationLagSeconds": True, "replicatedUntil": 5}, None, None, id="another shape"),
+        pytest.param({"replicationLagSeconds": 1e300}, None, None, id="too long"),
+    ],
+)  # fmt: skip
+def test_the_last_run_tells_how_far_a_replica_is_behind(told: dict[str, Any], lag: Any, until: Any) -> None:
+    last = after(an_accepted_schedule(), a_run("ReplicaNotReady", 88, **told)).status.last_run
+
+    assert last is not None
+    assert (last.outcome, last.replication_lag, last.replicated_until) == ("ReplicaNotReady", lag, until)
+
+
 @pytest.mark.parametrize("told", [None, 5, "x", {}, [5], [[]]])
 def test_facts_of_another_shape_are_left_out(told: object) -> None:
     last = after(an_accepted_schedule(), a_run(slowest=told, failures=told, sources=told)).status.last_run

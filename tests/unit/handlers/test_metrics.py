@@ -41,7 +41,8 @@ def metrics() -> Metrics:
     metrics.extractions_are(4, {"host": 7})
     metrics.repository_is("team", "kopf", RepositoryFacts(True, last_success=700.0, last_check=940.0))
     metrics.repository_is("team", "new", RepositoryFacts(False))
-    metrics.dbt_schedule_is("team", "nightly", DbtScheduleFacts(800.0, {"success": 31, "error": 1}))
+    metrics.dbt_schedule_is("team", "nightly", DbtScheduleFacts(800.0, {"success": 31, "error": 1}, 42.0))
+    metrics.dbt_schedule_is("team", "beside", DbtScheduleFacts(800.0))
     return metrics
 
 
@@ -88,6 +89,8 @@ def value(metrics: Metrics, series: str, /, **labels: str) -> float | None:
         ("gitmart_repository_freshness_seconds", {"namespace": "team", "name": "kopf"}, 60),
         ("gitmart_repository_freshness_seconds", {"namespace": "team", "name": "new"}, None),
         ("gitmart_dbtschedule_last_success_timestamp_seconds", {"namespace": "team", "name": "nightly"}, 800),
+        ("gitmart_dbtschedule_replication_lag_seconds", {"namespace": "team", "name": "nightly"}, 42),
+        ("gitmart_dbtschedule_replication_lag_seconds", {"namespace": "team", "name": "beside"}, None),
         ("gitmart_dbt_nodes", {"namespace": "team", "name": "nightly", "status": "success"}, 31),
     ],
 )

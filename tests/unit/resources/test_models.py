@@ -90,6 +90,7 @@ GOOD = {
             }
         }
     ),
+    "a bound for a replica": a_schedule(freshness={"maxReplicationLag": "1m"}),
     "no waiting": a_schedule(lockTimeout="0s", timeout="10s", threads=64),
 }
 # object, what the sentence holds, whether the part of the schema that is no CEL refuses it too
@@ -250,6 +251,11 @@ BAD = {
     "project at an option": (
         a_schedule(project={"git": {"url": "https://git.example.org/a", "ref": "--upload-pack=x"}}),
         "must be a branch, a tag or the full hash",
+        False,
+    ),
+    "a replica may not lag": (
+        a_schedule(freshness={"maxReplicationLag": "59s"}),
+        "a duration from 1m to 8760h",
         False,
     ),
     "wait longer than the run": (a_schedule(timeout="5m"), "lockTimeout must be less than timeout", False),

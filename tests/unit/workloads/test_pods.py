@@ -295,10 +295,13 @@ def test_transform_reads_the_words_of_its_job(build: Any) -> None:
     assert not any(
         (arguments.fail_fast, arguments.warn_error, arguments.store_failures, arguments.freshness_blocks_build)
     )
-    said = {"failFast": True, "warnError": True, "storeFailures": True, "freshness": {"blocksBuild": True}}
+    assert arguments.max_replication_lag is None
+    freshness = {"blocksBuild": True, "maxReplicationLag": "1h30m"}
+    said = {"failFast": True, "warnError": True, "storeFailures": True, "freshness": freshness}
     arguments = parsed(transform, build(docs=False, historyRetention="1h", selector="daily", **said))
     assert (arguments.docs, arguments.history_retention, arguments.selector) == (False, timedelta(hours=1), "daily")
     assert all((arguments.fail_fast, arguments.warn_error, arguments.store_failures, arguments.freshness_blocks_build))
+    assert arguments.max_replication_lag == timedelta(minutes=90)
 
 
 NAMES = ["$(HTTPS_PROXY)", "$HOME", "a$$b", "$$(HTTPS_PROXY)", "$", "$(", "'\"", "*", "é", "%s", "{x}", ";&|", "a=b"]
