@@ -22,7 +22,7 @@ from dbt.cli.main import dbtRunner
 from dbt.clients.jinja import get_rendered
 from dbt.context.providers import RuntimeProvider, SourceContext, generate_runtime_model_context
 from dbt.task.compile import CompileRunner
-from dbt_common.clients.agate_helper import empty_table
+from dbt_common.clients.agate_helper import empty_table, table_from_data_flat
 
 calls: list[str] = []
 
@@ -54,6 +54,11 @@ class Warehouse:
         [model] = [model for model in self.models if model.alias == relation.identifier.lower().split("__dbt_")[0]]
         return [adapter.Column(stored(adapter, column.name), "text") for column in model.columns.values()]
 
+    def answer(self, sql: str) -> Any:
+        """Return what a query finds: nothing, but for which repositories were built, if anything was."""
+        noted = self.built and "int_built_repositories" in sql
+        return table_from_data_flat([{"repository_id": 1}], ["repository_id"]) if noted else empty_table()
+
     def answer_for(self, adapter_class: Any) -> None:
         """Let adapters of a class ask here, and let what they tell a warehouse be forgotten."""
         adapter_class.get_relation = lambda adapter, database, schema, identifier, **_: self.relation(
@@ -61,7 +66,7 @@ class Warehouse:
         )
         adapter_class.get_columns_in_relation = lambda adapter, relation: self.columns(adapter, relation)
         adapter_class.get_column_schema_from_query = adapter_class.list_schemas = lambda *_, **__: []
-        adapter_class.execute = lambda *_, **__: (AdapterResponse("OK"), empty_table())
+        adapter_class.execute = lambda _, sql="", *__, **___: (AdapterResponse("OK"), self.answer(sql))
         connections = adapter_class.ConnectionManager
         connections.open = classmethod(opened)
         connections.execute = adapter_class.execute

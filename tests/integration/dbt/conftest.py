@@ -168,12 +168,12 @@ class Run:
             [self.number, self.repository, list(hashes)],
         )
 
-    def point(self, ref: str, name: str) -> None:
-        """Let a branch or tag (`heads/…`, `tags/…`) lead to the commit of that name."""
+    def point(self, ref: str, target: str) -> None:
+        """Let a branch or tag (`heads/…`, `tags/…`) lead to a commit."""
         self.connection.execute(
             "insert into refs (repository_id, name, kind, object_hash, commit_hash, changed_run)"
             " values (%s, 'refs/' || %s, case when %s like 'tags/%%' then 'tag' else 'branch' end, %s, %s, %s)",
-            [self.repository, ref, ref, commit_hash(name), commit_hash(name), self.number],
+            [self.repository, ref, ref, target, target, self.number],
         )
 
     def finish(self) -> None:

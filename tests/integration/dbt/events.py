@@ -29,6 +29,7 @@ class History:
             with raw.run(repository) as run:
                 for _ in range(6):
                     self.add(run)
+                self.move_refs(run)
 
     def add(self, run: Run, date: str | None = "", **other: Any) -> None:
         self.names += 1
@@ -43,6 +44,14 @@ class History:
         for _ in range(self.random.randrange(3)):
             kind = self.random.choice(("co_author", "reviewer", "assistant", "fix"))
             run.credit(name, kind, None if kind == "fix" else self.random.choice([*self.people, None]))
+
+    def move_refs(self, run: Run) -> None:
+        """Let the branches and tags be others."""
+        self.raw.query("delete from refs where repository_id = %s returning 1", run.repository)
+        tags = (f"tags/v{self.random.randrange(3)}.{number}.0" for number in range(self.random.randrange(1, 4)))
+        for ref in ("heads/main", f"heads/{self.names}", *tags):
+            [name, *_] = self.some(run.repository) or ["nowhere"]
+            run.point(ref, name)
 
     def day(self) -> str:
         return f"2024-05-0{self.random.randrange(1, 5)} {self.random.randrange(24):02}:00+00"
@@ -193,6 +202,11 @@ def patch_ids_are_switched_off(history: History, repository: int) -> None:
         )  # fmt: skip
 
 
+def branches_and_tags_move(history: History, repository: int) -> None:
+    with history.raw.run(repository) as run:
+        history.move_refs(run)
+
+
 def nothing_happens(history: History, repository: int) -> None:
     with history.raw.run(repository):
         pass
@@ -205,5 +219,5 @@ EVENTS = [
     commits_enter_and_leave_the_default_branch, two_identities_turn_out_to_be_one_person, identities_are_told_apart,
     files_turn_out_to_be_of_another_class,
     a_repository_comes, an_empty_repository_comes, a_repository_is_purged, the_host_tells_something_new,
-    patch_ids_are_switched_off, nothing_happens,
+    patch_ids_are_switched_off, branches_and_tags_move, nothing_happens,
 ]  # fmt: skip

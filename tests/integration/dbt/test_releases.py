@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from tests.integration.dbt.conftest import commit_hash
+
 if TYPE_CHECKING:
     from tests.integration.dbt.conftest import Dbt, Marts, Raw
 
@@ -33,8 +35,8 @@ def test_names_tell_the_type(dbt: Dbt, raw: Raw, marts: Marts) -> None:
     with raw.run(raw.repository("tools")) as run:
         run.add("first", raw.person("one"))
         for name in TYPES:
-            run.point(f"tags/{name}", "first")
-        run.point("tags/on-a-tree", "nothing")
+            run.point(f"tags/{name}", commit_hash("first"))
+        run.point("tags/on-a-tree", commit_hash("nothing"))
 
     dbt.run()
 
@@ -49,10 +51,10 @@ def test_releases_by_their_dates(dbt: Dbt, raw: Raw, marts: Marts) -> None:
         run.add("c", one, committed="2024-02-10 12:00+00")
         run.add("dateless", one, None, committed=None)
         for tag, name in (("v1.0.0", "a"), ("v1.0.1", "b"), ("v1.1.0", "c"), ("stable", "c"), ("v0.1", "dateless")):
-            run.point(f"tags/{tag}", name)
+            run.point(f"tags/{tag}", commit_hash(name))
     with raw.run(raw.repository("others")) as run:
         run.add("d", one, committed="2024-01-05 12:00+00")
-        run.point("tags/v9.0.0", "d")
+        run.point("tags/v9.0.0", commit_hash("d"))
 
     dbt.build("--select", "+fct_releases", "+release_frequency")
 
@@ -88,7 +90,7 @@ def test_branches_and_their_last_commit(dbt: Dbt, raw: Raw, marts: Marts) -> Non
         run.add("new", one, "2024-03-01 12:00+00")
         run.add("side", two, "2024-02-01 12:00+00", in_default_branch=False)
         for branch, name in (("main", "new"), ("merged/long-ago", "old"), ("work", "side")):
-            run.point(f"heads/{branch}", name)
+            run.point(f"heads/{branch}", commit_hash(name))
 
     dbt.run()
 
