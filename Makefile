@@ -24,16 +24,19 @@ $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
 demo: $(READY) ## Analytics of a repository on this machine (REPO=url-or-path; default: this one)
 	@$(BIN)/gitmart local demo --state .gitmart $(if $(REPO),--repo '$(REPO)')
 
+# One more than there are cores: tests of clusters and of interruptions mostly wait.
+WORKERS = $$($(BIN)/python -c 'import os; print(len(os.sched_getaffinity(0)) + 1)')
+
 test: $(READY) ## Run all tests
 	@$(CLUSTER) prepare
-	@$(BIN)/pytest -n auto --dist loadgroup
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 test-fast: $(READY) ## Run the tests that need no more than a few seconds each, and no cluster
-	@$(BIN)/pytest -n auto --dist loadgroup -m "not slow and not cluster"
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not slow and not cluster"
 
 test-cluster: $(READY) ## Run the tests that need a cluster
 	@$(CLUSTER) prepare
-	@$(BIN)/pytest -n auto --dist loadgroup -m cluster
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m cluster
 
 cluster: $(READY) ## Have a Kubernetes cluster for the tests; it stays until make cluster-down
 	@$(CLUSTER) up

@@ -121,7 +121,8 @@ def test_an_extraction_is_seen_whole_or_not_at_all(pair: Pair, history: Any) -> 
     with psycopg.connect(pair.replica.url()) as held:
         held.execute("lock table refs in access exclusive mode")  # the stream stops in the middle of the transaction
         assert pair.extract(history).code == 0
-        pair.replica.until("select count(*) > 0 from pg_locks where not granted and relation = 'refs'::regclass")
+        waiting = "select count(*) > 0 from pg_locks where not granted and relation = 'commit_parents'::regclass"
+        pair.replica.until(waiting)
         # books and contributors come in transactions of their own
         assert pair.replica.query("select count(*) from commits") == [(0,)]
         assert pair.replica.query("select count(*) from extraction_runs") == [(0,)]
@@ -290,10 +291,12 @@ def test_a_bound_on_the_lag_stops_the_build(pair: Pair, history: Any) -> None:
     pair.extract(history)
     pair.set_up()
     with psycopg.connect(pair.replica.url()) as held:
-        held.execute("lock table refs in access exclusive mode")  # dbt does not read it, and the stream waits for it
+        held.execute("lock table commit_parents in access exclusive mode")  # the stream waits for it, and dbt does not
         history.commit("on its way")
         pair.extract(history)
-        pair.replica.until("select count(*) > 0 from pg_locks where not granted and relation = 'refs'::regclass")
+        pair.replica.until(
+            "select count(*) > 0 from pg_locks where not granted and relation = 'commit_parents'::regclass"
+        )
         late = pair.transform(pair.replica, "--max-replication-lag=2s").result
         unbound = pair.transform().result
     pair.settle()
