@@ -13,15 +13,12 @@ import socket
 import threading
 from collections.abc import Iterable, Sequence
 
+from gitmart.contract.addresses import Address, innermost, is_public
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.repository_url import DEFAULT_PORTS, RepositoryUrl
 from gitmart.extract.errors import ExtractError
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-# Prefixes of IPv6 that carry an IPv4 address: NAT64 (RFC 6052), and its local form (RFC 8215).
-_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 
 
 def parse_network(text: str) -> Network:
@@ -32,21 +29,6 @@ def parse_network(text: str) -> Network:
         raise ValueError(
             f"{text[:50]!r} is no network: write it like 10.0.0.0/8 or fd00::/8, with no bit set after the prefix"
         ) from None
-
-
-def innermost(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address carries, or the address itself."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if any(address in network for network in _NAT64):
-            return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-        return address.ipv4_mapped or address.sixtofour or address
-    return address
-
-
-def is_public(address: Address) -> bool:
-    """Whether the address belongs to the public internet, also by what it carries inside."""
-    inner = innermost(address)
-    return inner.is_global and not inner.is_multicast
 
 
 def resolve(url: RepositoryUrl) -> tuple[Address, ...]:

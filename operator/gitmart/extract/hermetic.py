@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gitmart.extract.address import Address, curl_resolve, literal, port_of, refuse_private, resolve
+from gitmart.contract.addresses import Address
+from gitmart.extract.address import curl_resolve, literal, port_of, refuse_private, resolve
 from gitmart.extract.certificates import write_bundle
 from gitmart.extract.proxy import proxy_for
 from gitmart.extract.settings import Remote

@@ -15,9 +15,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from gitmart.contract.addresses import Address
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.repository_url import RepositoryUrl
-from gitmart.extract.address import Address
 from gitmart.extract.errors import ExtractError, GitError, InputError
 from gitmart.extract.settings import Remote
 from gitmart.extract.ssh_keys import known_hosts_at

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gitmart.contract.addresses import is_public
 from gitmart.contract.repository_url import parse_repository_url
-from gitmart.extract.address import curl_resolve, is_public
+from gitmart.extract.address import curl_resolve
 from gitmart.extract.identities import Identities
 from gitmart.extract.listing import LARGEST_BLOCK, Listing
 from gitmart.extract.settings import Remote, Settings, _cgroup_cores

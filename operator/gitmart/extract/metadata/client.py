@@ -22,10 +22,11 @@ from typing import NoReturn
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from gitmart import __version__
+from gitmart.contract.addresses import Address
 from gitmart.contract.host_api import MetadataOutcome
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.repository_url import RepositoryUrl
-from gitmart.extract.address import Address, port_of
+from gitmart.extract.address import port_of
 from gitmart.extract.certificates import trusting
 from gitmart.extract.errors import ExtractError
 from gitmart.extract.hermetic import allowed_addresses
