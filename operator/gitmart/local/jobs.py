@@ -19,7 +19,7 @@ from gitmart.local.projects import FETCH_TIMEOUT, extra_project
 from gitmart.local.report import say
 from gitmart.local.state import State, write_file
 from gitmart.local.workers import DEADLINE_GRACE, Worker
-from gitmart.resources.build import build_options
+from gitmart.resources.build import build_options, lineage_options
 from gitmart.resources.dbtschedule import DbtSchedule
 from gitmart.resources.quantity import ComputeResources
 from gitmart.resources.repository import Repository
@@ -199,7 +199,8 @@ def remote_words(repository: Repository) -> list[str]:
 
 def transformation_words(schedule: DbtSchedule, work: Path, *, full_refresh: bool = False) -> list[str]:
     """Return the command of a dbt run, but for its timeout."""
-    return ["transform", "--work-dir", str(work), *build_options(schedule.spec, full_refresh=full_refresh)]
+    told = [*build_options(schedule.spec, full_refresh=full_refresh), *lineage_options(schedule)]
+    return ["transform", "--work-dir", str(work), *told]
 
 
 def _live() -> bool:

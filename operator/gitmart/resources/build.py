@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from gitmart.contract.durations import format_duration
-from gitmart.resources.dbtschedule import DbtScheduleSpec
+from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleSpec
 from gitmart.resources.project import ProjectGit
 
 
@@ -30,6 +30,18 @@ def build_options(spec: DbtScheduleSpec, *, full_refresh: bool = False) -> list[
         *([f"--max-replication-lag={format_duration(most)}"] if (most := spec.freshness.max_replication_lag) else []),
         *(option for option, wanted in switches.items() if wanted),
         f"--history-retention={format_duration(spec.history_retention)}",
+    ]
+
+
+def lineage_options(schedule: DbtSchedule) -> list[str]:
+    """Return the options that say where OpenLineage events go, and under which names."""
+    wanted = schedule.spec.open_lineage
+    if wanted is None:
+        return []
+    return [
+        f"--openlineage-url={wanted.url}",
+        f"--openlineage-namespace={wanted.namespace or schedule.metadata.namespace}",
+        f"--openlineage-job={schedule.metadata.name}",
     ]
 
 

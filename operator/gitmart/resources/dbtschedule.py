@@ -25,6 +25,7 @@ from gitmart.resources.base import (
 )
 from gitmart.resources.columns import AGE, MESSAGE, READY, PrinterColumn
 from gitmart.resources.duration import DurationBetween
+from gitmart.resources.openlineage import OpenLineage
 from gitmart.resources.pod_template import PodTemplate, TextMap
 from gitmart.resources.project import Project
 from gitmart.resources.quantity import TransformationResources
@@ -189,6 +190,10 @@ class DbtScheduleSpec(Model):
     )
     history_retention: Annotated[timedelta, DurationBetween(timedelta(0), timedelta(days=3650))] = Field(
         default=timedelta(days=90), description="How long runs are remembered in the warehouse, in schema dbt_meta."
+    )
+    open_lineage: OpenLineage | None = Field(
+        default=None,
+        description="Where to post OpenLineage events of each run. Without it: nowhere. They change nothing of a run.",
     )
     timeout: Annotated[timedelta, DurationBetween(timedelta(seconds=10), timedelta(days=7))] = Field(
         default=timedelta(hours=1), description="How long one run may take before it is stopped."

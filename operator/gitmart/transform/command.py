@@ -7,6 +7,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+from gitmart.transform.collector import add_collector_options
 from gitmart.transform.logs import start_logging
 from gitmart.transform.report import Report
 from gitmart.transform.run import transform
@@ -50,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--history-retention", type=any_length, default="2160h", metavar="DURATION",
         help="remember runs this long in schema dbt_meta (default 2160h, 90 days)",
     )  # fmt: skip
+    add_collector_options(parser)
     add("--project-dir", type=Path, metavar="DIR", help="the dbt project (default: gitmart's own)")
     add("--extra-project", type=Path, metavar="DIR", help="a dbt project of yours on top of it: both are built as one")
     add("--loose-files", action="store_true", help="the files of --extra-project may lie at its root: models and seeds")

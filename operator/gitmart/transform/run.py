@@ -18,6 +18,7 @@ from gitmart.transform.digest import build_facts, count, node_runs, source_facts
 from gitmart.transform.environment import dbt_environment
 from gitmart.transform.extra import joined
 from gitmart.transform.history import History
+from gitmart.transform.lineage import Lineage
 from gitmart.transform.progress import Progress, display
 from gitmart.transform.report import Report
 from gitmart.transform.resume import find_rest
@@ -42,9 +43,13 @@ def transform(settings: Settings, report: Report) -> int:
     report.facts["schema"] = settings.schema
     if settings.full_refresh:
         report.facts["fullRefresh"] = True
+    lineage = None
+    if settings.openlineage is not None:
+        lineage = Lineage(settings.openlineage, report.scrubber, report.started_at)
+        report.recorders.append(lineage.end)
     with ExitStack() as held:  # until the end is told: a closed lock session would look like a lost one
         try:
-            outcome, message = _attempt(settings, report, stopper, held)
+            outcome, message = _attempt(settings, report, stopper, held, lineage)
         except WarehouseError as error:
             outcome, message = error.outcome, str(error)
         except Exception as error:
@@ -53,10 +58,14 @@ def transform(settings: Settings, report: Report) -> int:
         return report.end(outcome, message)
 
 
-def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitStack) -> tuple[Outcome, str]:
+def _attempt(
+    settings: Settings, report: Report, stopper: Stopper, held: ExitStack, lineage: Lineage | None
+) -> tuple[Outcome, str]:
     target = Target(settings.schema)
     session = held.enter_context(open_session(settings.url))
     report.scrubber.learn(session.info.password)
+    if lineage is not None:
+        lineage.at(session.info.host, session.info.port)
     check_revision(session)
     check_target(session, settings.schema)
     if not take_lock(session, target, settings.lock_timeout):
@@ -66,7 +75,7 @@ def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitSta
         log.info("ended what an earlier run left", extra={"sessions": orphans})
     history = History(settings, report.scrubber)
     history.begin(session, report.started_at)
-    report.recorders.append(history.end)
+    report.recorders.insert(0, history.end)  # before anybody else is told
     _check_replica(session, settings, report)
     folder = settings.work_dir or _temporary_folder(stopper, held)
     if settings.extra is not None:
@@ -79,8 +88,9 @@ def _attempt(settings: Settings, report: Report, stopper: Stopper, held: ExitSta
         progress = Progress(stopper.gate, shown)
         stopper.at_end.append(lambda: _interrupted(settings, report, progress, history))
         stopper.guard(session)
+        heard = progress.event if lineage is None else partial(_told_to_both, progress, lineage)
         outcome, message = _build(
-            Dbt(settings, folder, environment, progress.event), settings, report, progress, history
+            Dbt(settings, folder, environment, heard), settings, report, progress, history, lineage
         )
     return outcome, message.replace(f"{settings.project_dir}/", "")  # a folder that may be gone soon
 
@@ -102,11 +112,20 @@ def _tell_lag(report: Report, replica: Replica) -> None:
         report.facts["replicatedUntil"] = replica.until.isoformat(timespec="milliseconds")
 
 
-def _build(dbt: Dbt, settings: Settings, report: Report, progress: Progress, history: History) -> tuple[Outcome, str]:
+def _told_to_both(progress: Progress, lineage: Lineage, message: Any) -> None:
+    progress.event(message)
+    lineage.event(message)
+
+
+def _build(
+    dbt: Dbt, settings: Settings, report: Report, progress: Progress, history: History, lineage: Lineage | None
+) -> tuple[Outcome, str]:
     """Run dbt's commands and judge them. A stale source is reported, and stops a build only if that is asked for."""
     parsed = dbt.parse()
     if parsed.exception is not None:
         return judge_error(parsed.exception)
+    if lineage is not None:
+        lineage.manifest = parsed.result
     if settings.extra is not None:
         _check_schemas(settings, parsed.result)
     fresh = dbt.freshness()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gitmart.contract import durations
 from gitmart.contract.target_schema import ALLOWED, DEFAULT, may_be_target
+from gitmart.transform.collector import CollectorSettings, collector_of
 from gitmart.warehouse.connections import warehouse_url
 from gitmart.warehouse.errors import SettingError
 
@@ -41,7 +42,7 @@ class Settings:
     """
     What a run does and where. `lock_timeout` zero: do not wait at all. `max_replication_lag` None: any. `resume`: go on with a run that was cut off.
 
-    `docs`: make dbt's documentation too. `history_retention`: how long runs are remembered in `dbt_meta`.
+    `docs`: make dbt's documentation too. `openlineage` None: tell no collector. `history_retention`: how long runs are remembered in `dbt_meta`.
     `work_dir` None: dbt's files go to a fresh folder that is removed at the end.
     """
 
@@ -65,17 +66,19 @@ class Settings:
     resume: bool
     docs: bool
     history_retention: timedelta
+    openlineage: CollectorSettings | None
     work_dir: Path | None
     result_file: Path | None
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
         """Return the settings of a command line; raise a WarehouseError naming the option or variable that is wrong."""
+        schema = _schema(arguments.schema, environment)
         return cls(
             url=warehouse_url(environment),
             project_dir=_project_dir(arguments.project_dir, environment),
             extra=_extra(arguments, environment),
-            schema=_schema(arguments.schema, environment),
+            schema=schema,
             select=_selectors("--select", arguments.select),
             exclude=_selectors("--exclude", arguments.exclude),
             selector=_selector(arguments),
@@ -92,6 +95,7 @@ class Settings:
             resume=arguments.resume,
             docs=arguments.docs,
             history_retention=arguments.history_retention,
+            openlineage=collector_of(arguments, environment, schema),
             work_dir=_work_dir(arguments.work_dir),
             result_file=arguments.result_file,
         )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from gitmart.contract.durations import format_duration
-from gitmart.resources.build import build_options, fetch_options
+from gitmart.resources.build import build_options, fetch_options, lineage_options
 from gitmart.resources.dbtschedule import DbtSchedule
 from gitmart.resources.labels import (
     DBTSCHEDULE_LABEL,
@@ -39,6 +39,7 @@ from gitmart.workloads.pods import (
 )
 
 PROJECT = "/etc/gitmart/project"  # where the folder is mounted that a ConfigMap's files are in
+OPENLINEAGE = "/etc/gitmart/openlineage"
 STORAGE = "1Gi"  # of dbt's files
 FETCH_STORAGE = "512Mi"  # of a repository with a project: `gitmart fetch` takes half of it
 FETCH_TIMEOUT = timedelta(minutes=5)
@@ -135,6 +136,7 @@ def _worker(schedule: DbtSchedule, settings: WorkerSettings, full_refresh: bool)
         "transform",
         f"--timeout={format_duration(spec.timeout)}",
         *build_options(spec, full_refresh=full_refresh),
+        *lineage_options(schedule),
         *extra.words,
         f"--result-file={TERMINATION_LOG}",
     ]
@@ -144,6 +146,10 @@ def _worker(schedule: DbtSchedule, settings: WorkerSettings, full_refresh: bool)
         **({"GITMART_EXTRA_PROJECT_SOURCE": extra.source} if extra.source else {}),
     }
     secrets = [Secret("warehouse", warehouse, WAREHOUSE, "transform-url")]
+    if spec.open_lineage is not None and (ref := spec.open_lineage.secret_ref) is not None:
+        secrets.append(Secret("openlineage", ref.name, OPENLINEAGE))
+        environment["GITMART_OPENLINEAGE_CREDENTIALS_DIR"] = OPENLINEAGE
+        environment["GITMART_OPENLINEAGE_CREDENTIALS_SOURCE"] = f"Secret {ref.name} in namespace {namespace}"
     return Worker(
         words, environment, spec.resources, spec.timeout, STORAGE, secrets, extra.config_maps,
         image=extra.image, fetcher=extra.fetcher,

@@ -29,6 +29,20 @@ def test_the_hosts_api_is_asked_only_if_the_repository_says_so() -> None:
     assert parsed(metadata={}).metadata == "auto"
 
 
+def test_a_collector_is_told_to_dbt() -> None:
+    document = {
+        "apiVersion": "gitmart.dev/v1alpha1", "kind": "DbtSchedule", "metadata": {"name": "one"},
+        "spec": {"schedule": "@daily", "openLineage": {"url": "http://localhost:5000"}},
+    }  # fmt: skip
+    words = transformation_words(DbtSchedule.parse(document), Path("/work"))
+
+    assert words[-3:] == [
+        "--openlineage-url=http://localhost:5000/api/v1/lineage",
+        "--openlineage-namespace=default",
+        "--openlineage-job=one",
+    ]
+
+
 @pytest.mark.parametrize("full_refresh", [False, True])
 def test_a_full_refresh_is_told_to_dbt(full_refresh: bool) -> None:
     document = {

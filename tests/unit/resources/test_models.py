@@ -59,6 +59,10 @@ GOOD = {
         }
     ),
     "smallest DbtSchedule": a_schedule(),
+    "collector inside": a_schedule(openLineage={"url": "http://marquez.lineage.svc:5000"}),
+    "collector outside": a_schedule(
+        openLineage={"url": "https://a.example.org/b", "namespace": "https://a/b", "secretRef": {"name": "lineage"}}
+    ),
     "selection": a_schedule(select=["+fct_commits", "tag:daily", "path:models/marts"], exclude=["@x"]),
     "CronJob's fields": a_schedule(
         concurrencyPolicy="Replace",
@@ -257,6 +261,33 @@ BAD = {
         a_schedule(freshness={"maxReplicationLag": "59s"}),
         "a duration from 1m to 8760h",
         False,
+    ),
+    "collector nowhere": (a_schedule(openLineage={}), "spec.openLineage.url", True),
+    "collector without a scheme": (
+        a_schedule(openLineage={"url": "marquez:5000"}),
+        "must be the https:// address",
+        False,
+    ),
+    "collector at a password": (
+        a_schedule(openLineage={"url": "https://a:b@example.org"}),
+        "without user name, password",
+        False,
+    ),
+    "collector at no text": (a_schedule(openLineage={"url": 5000}), "spec.openLineage.url", True),
+    "namespace of jobs with a space": (
+        a_schedule(openLineage={"url": "http://a", "namespace": "a b"}),
+        "must be a namespace of jobs",
+        False,
+    ),
+    "namespace of jobs too long": (
+        a_schedule(openLineage={"url": "http://a", "namespace": "a" * 257}),
+        "spec.openLineage.namespace",
+        True,
+    ),
+    "collector with a key in the open": (
+        a_schedule(openLineage={"url": "http://a", "apiKey": "x"}),
+        "spec.openLineage.apiKey",
+        True,
     ),
     "wait longer than the run": (a_schedule(timeout="5m"), "lockTimeout must be less than timeout", False),
 }

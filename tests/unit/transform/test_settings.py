@@ -54,6 +54,7 @@ def test_defaults(project: Path) -> None:
         resume=True,
         docs=True,
         history_retention=timedelta(days=90),
+        openlineage=None,
         full_refresh=False,
         work_dir=None,
         result_file=None,

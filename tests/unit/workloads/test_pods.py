@@ -416,6 +416,33 @@ def test_a_transformation_gets_its_own_key_and_nothing_of_git() -> None:
     }
 
 
+def test_a_collector_is_told_under_the_names_of_the_resource() -> None:
+    plain = parsed(transform, a_transformation())
+    assert plain.openlineage_url is None
+
+    job = a_transformation(openLineage={"url": "http://marquez.lineage.svc:5000"})
+    arguments, (_, environment) = parsed(transform, job), started(job)
+    told = (str(arguments.openlineage_url), arguments.openlineage_namespace, arguments.openlineage_job)
+    assert told == ("http://marquez.lineage.svc:5000/api/v1/lineage", "team", "one")
+    assert not any(name.startswith("GITMART_OPENLINEAGE") for name in environment)
+
+
+def test_the_collector_s_key_is_mounted_and_stands_nowhere_else() -> None:
+    told = {"url": "https://example.org/a", "namespace": "elsewhere", "secretRef": {"name": "lineage"}}
+    job = a_transformation(openLineage=told)
+    _, environment = started(job)
+
+    assert parsed(transform, job).openlineage_namespace == "elsewhere"
+    assert environment["GITMART_OPENLINEAGE_CREDENTIALS_DIR"] == "/etc/gitmart/openlineage"
+    assert environment["GITMART_OPENLINEAGE_CREDENTIALS_SOURCE"] == "Secret lineage in namespace team"
+    volumes = job["spec"]["template"]["spec"]["volumes"]
+    [secret] = [volume["secret"] for volume in volumes if volume["name"] == "openlineage"]
+    assert secret == {"secretName": "lineage", "optional": True, "defaultMode": 0o440}
+    mount = {"name": "openlineage", "mountPath": "/etc/gitmart/openlineage", "readOnly": True}
+    assert mount in container_of(job)["volumeMounts"]
+    assert list(violations(job["spec"]["template"])) == []
+
+
 # A project of the user's
 
 GIT = {"url": "https://git.example.org/a$b", "ref": "v1", "path": "dbt", "secretRef": {"name": "login"}}
