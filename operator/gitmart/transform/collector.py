@@ -201,6 +201,8 @@ class _Channel:
         connection.auto_open = 0  # it would look the name up again
         opened = self._open()
         try:
+            # A request goes in two pieces, and the second would wait for the first to be acknowledged.
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.sock = (
                 self._context.wrap_socket(opened, server_hostname=self._url.host) if self._context else opened
             )

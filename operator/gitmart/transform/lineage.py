@@ -82,7 +82,7 @@ class Job:
 
     def part(self, node: Any, kind: str, suffix: str = "") -> Job:
         """Return a job below this one, for a node of the manifest, with a run of its own."""
-        name = f"{self.name}.{node.package_name}.{node.name}{suffix}"
+        name = f"{self.name}.{node.unique_id.partition('.')[2]}{suffix}"  # of a model: project.name, or project.name.v1
         return Job(self.namespace, name, kind, str(uuid4()), self)
 
 

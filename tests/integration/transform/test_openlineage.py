@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import signal
 import socket
 import ssl
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ import pytest
 import trustme
 from psycopg.conninfo import conninfo_to_dict
 from tests.openlineage.schemas import violations
+from tests.openlineage.server import Answer, Server, listening, say
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.warehouse.locks import target_lock, try_lock
@@ -25,87 +23,18 @@ from gitmart.warehouse.locks import target_lock, try_lock
 KEY = "canary-key-0123456789"
 SLOW = "{{ config(materialized='table') }} select pg_sleep(600)::text as slept"
 SLOW_STATEMENTS = "select pid from pg_stat_activity where state = 'active' and query ~ 'pg_sleep[(]600[)]'"
+PROJECT = Path(__file__).parents[3] / "dbt"
+TABLES = (
+    "select concat_ws('.', table_catalog, table_schema, table_name) from information_schema.tables"
+    " where table_schema like 'analytics%' and table_schema <> 'analytics_test_failures'"
+)
 WARNING = "OpenLineage events were not accepted"
-
-Answer = Callable[[Any], None]
-
-
-def say(status: int, **headers: str) -> Answer:
-    """Return an answer without a body."""
-
-    def answer(handler: Any) -> None:
-        handler.send_response(status)
-        for name, value in {"Content-Length": "0", **headers}.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-
-    return answer
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """A collector that keeps what it is sent; tests change how it answers."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.answer: Answer = say(201)
-        self.heard: list[dict[str, Any]] = []
-        self.raw: list[bytes] = []
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        self.connections = 0
-        self.over = threading.Event()  # ends answers that take their time
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that leaves is no news."""
-
-    def get_request(self) -> Any:
-        self.connections += 1
-        return super().get_request()
-
-    def of(self, name: str) -> list[dict[str, Any]]:
-        """Return the events of a job in their order."""
-        return [event for event in self.heard if event["job"]["name"] == name]
-
-    def kinds(self, name: str) -> list[str]:
-        return [event["eventType"] for event in self.of(name)]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Keeps what is posted and lets the server answer."""
-
-    protocol_version = "HTTP/1.1"
-    server: Server
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.raw.append(body)
-        self.server.heard.append(json.loads(body))
-        self.server.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-        self.server.answer(self)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture
 def collector() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.over.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening() as server:
+        yield server
 
 
 @pytest.fixture
@@ -170,6 +99,23 @@ def test_a_good_build_is_told(transform: Any, warehouse: Any, collector: Server,
     assert {headers["authorization"] for _, headers in collector.asked} == {f"Bearer {KEY}"}
     assert {headers["content-type"] for _, headers in collector.asked} == {"application/json"}
     assert collector.connections == 1
+
+
+@pytest.mark.slow
+def test_our_own_project_is_told_whole(transform: Any, warehouse: Any, collector: Server) -> None:
+    process = transform.run("--project-dir", str(PROJECT), "--openlineage-url", collector.url)
+
+    assert process.ended_as(Outcome.SUCCEEDED)
+    assert [line for event in collector.heard for line in violations(event)] == []
+    written = {output["name"] for event in collector.heard for output in event["outputs"]}
+    assert written == {name for (name,) in warehouse.query(TABLES)}
+    assert Counter(collector.kinds(name)[-1] for name in {event["job"]["name"] for event in collector.heard}) == {
+        "COMPLETE": len(collector.heard) // 2
+    }
+    [_, built] = collector.of("analytics.gitmart.fct_commits")
+    [table] = built["outputs"]
+    assert {"name", "type", "description"} <= table["facets"]["schema"]["fields"][0].keys()
+    assert collector.of("analytics.gitmart.raw.repositories.test")  # of a source
 
 
 def test_no_secret_and_no_value_of_a_row_is_told(transform: Any, collector: Server, key: Path) -> None:

@@ -76,6 +76,14 @@ def test_a_table_is_called_as_others_call_it() -> None:
     assert "schema" not in dataset(OTHER, WAREHOUSE)["facets"]
 
 
+def test_a_job_is_called_by_what_tells_a_node_from_all_others() -> None:
+    source, versioned = SimpleNamespace(unique_id="source.p.raw.commits"), SimpleNamespace(unique_id="model.p.m.v2")
+
+    assert RUN.part(source, "TEST", ".test").name == "nightly.p.raw.commits.test"
+    assert RUN.part(versioned, "MODEL").name == "nightly.p.m.v2"
+    assert RUN.part(versioned, "MODEL").run_id != RUN.part(versioned, "MODEL").run_id
+
+
 def test_what_is_read_through_a_model_without_a_table_is_read() -> None:
     assert [node.name for node in tables_read(TOP, MANIFEST)] == ["raw", "other", "levels"]
     assert list(tables_read(SEED, MANIFEST)) == []
