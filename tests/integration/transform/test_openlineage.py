@@ -123,6 +123,9 @@ def test_no_secret_and_no_value_of_a_row_is_told(transform: Any, collector: Serv
         "bad",
         "{{ config(materialized='table') }} select 'ada@example.org'::text::int as x, '{{ env_var(\"K\") }}' as k",
     )
+    (transform.project.folder / "models" / "columns.yml").write_text(
+        f"models: [{{name: total, columns: [{{name: commit_count, description: never {KEY}}}]}}]", encoding="utf-8"
+    )
     password = str(conninfo_to_dict(transform.url).get("password") or "")
 
     process = transform.run(
@@ -133,6 +136,7 @@ def test_no_secret_and_no_value_of_a_row_is_told(transform: Any, collector: Serv
     assert "ada@example.org" in process.errors  # the log does have it
     sent = b"\n".join(collector.raw)
     assert b"Database Error in model bad (models/bad.sql)" in sent
+    assert b"never *****" in sent
     for secret in ("ada@example.org", KEY, password):
         assert not secret or secret.encode() not in sent
     assert KEY not in process.errors + process.result_file.read_text(encoding="utf-8")
@@ -210,11 +214,13 @@ def hang(handler: Any) -> None:
 
 
 def trickle(handler: Any) -> None:
-    """Send a byte of a header now and then: no wait for the next byte is ever long."""
-    handler.wfile.write(b"HTTP/1.1 201 Created\r\nX: ")
-    while not handler.server.over.wait(0.5):
+    """Send a byte of a header now and then, and take the event in the end: whoever waits for each of them, waits long."""
+    handler.wfile.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nX: ")
+    for _ in range(50):
+        if handler.server.over.wait(0.5):
+            break
         handler.wfile.write(b"x")
-        handler.wfile.flush()
+    handler.wfile.write(b"\r\n\r\n")
 
 
 def hang_up(handler: Any) -> None:
@@ -259,7 +265,7 @@ def test_nothing_that_a_collector_does_reaches_the_run(
 
 
 def test_a_collector_that_comes_back_hears_the_rest(transform: Any, collector: Server) -> None:
-    replies = iter([500, 503])
+    replies = iter([500, 503, 201, 500])
 
     def answer(handler: Any) -> None:
         say(next(replies, 201))(handler)
@@ -269,7 +275,7 @@ def test_a_collector_that_comes_back_hears_the_rest(transform: Any, collector: S
     process = transform.run("--openlineage-url", collector.url)
 
     [warning] = warnings(process)
-    assert (warning["events"], warning["of"], len(collector.heard)) == (2, 8, 8)
+    assert (warning["events"], warning["of"], len(collector.heard)) == (3, 8, 8)
 
 
 def test_a_connection_that_rested_too_long_is_made_again(transform: Any, collector: Server) -> None:
