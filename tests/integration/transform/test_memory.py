@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.openlineage.server import listening
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.local.cgroups import Group, NoLimitsError, limited_group
@@ -31,15 +32,22 @@ def group_of(mebibytes: int) -> Iterator[Group]:
         made.remove()
 
 
-def start(transform: Any, group: Group) -> Any:
+def start(transform: Any, group: Group, *words: str) -> Any:
     """Start a run that enters the group before Python begins."""
     enter = "".join(f"echo 0 > {entrance} && " for entrance in group.entrances)
-    return transform.start("--project-dir", str(PROJECT), prefix=("sh", "-c", f'{enter}exec "$@"', "sh"))
+    return transform.start("--project-dir", str(PROJECT), *words, prefix=("sh", "-c", f'{enter}exec "$@"', "sh"))
 
 
 def test_our_own_project_builds_within_160_mib(transform: Any) -> None:
     with group_of(160) as group:
         assert start(transform, group).ended_as(Outcome.SUCCEEDED)
+
+        assert not group.ran_out_of_memory()
+
+
+def test_a_collector_of_openlineage_makes_it_no_larger(transform: Any) -> None:
+    with group_of(160) as group, listening() as collector:
+        assert start(transform, group, "--openlineage-url", collector.url).ended_as(Outcome.SUCCEEDED)
 
         assert not group.ran_out_of_memory()
 
