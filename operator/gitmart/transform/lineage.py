@@ -239,7 +239,7 @@ class Lineage:
         self._tests: dict[str, Assertion] = {}
         self._failed = False
         self._telling = threading.Lock()
-        self._collector.put(event("START", began, self._run))
+        self._carefully(lambda: self._collector.put(event("START", began, self._run)))
 
     def at(self, host: str, port: int) -> None:
         """Tell where the tables are. A socket of this machine has no name that others know."""

@@ -42,7 +42,8 @@ class Settings:
     """
     What a run does and where. `lock_timeout` zero: do not wait at all. `max_replication_lag` None: any. `resume`: go on with a run that was cut off.
 
-    `docs`: make dbt's documentation too. `openlineage` None: tell no collector. `history_retention`: how long runs are remembered in `dbt_meta`.
+    `docs`: make dbt's documentation too. `history_retention`: how long runs are remembered in `dbt_meta`.
+    `openlineage` None: tell no collector.
     `work_dir` None: dbt's files go to a fresh folder that is removed at the end.
     """
 
