@@ -284,7 +284,7 @@ def test_duckdb_has_the_marts_that_postgresql_has(
     history = a_history(raw, 11)
     make(repository)
     events = history.random.sample(EVENTS, len(EVENTS))
-    for step in ([], events[::2], events[1::2]):
+    for step in ([], events):
         for event in step:
             history.happen(event)
         extract(server.url("gitmart_extract", dbt_database), repository)
@@ -296,9 +296,8 @@ def test_duckdb_has_the_marts_that_postgresql_has(
     assert_equal(duckdb.build("--full-refresh"), marts, history)
 
 
-@pytest.mark.parametrize("adapter", OUT_OF_REACH)
 def test_what_others_are_given_means_what_postgresql_is_given(
-    adapter: str, compiled: Callable[[str], dict[str, Any]], duckdb: DuckDB, dbt: Dbt, raw: Raw, marts: Marts
+    compiled: Callable[[str], dict[str, Any]], duckdb: DuckDB, dbt: Dbt, raw: Raw, marts: Marts
 ) -> None:
     history = a_history(raw, 12)
     for event in EVENTS:
@@ -306,4 +305,6 @@ def test_what_others_are_given_means_what_postgresql_is_given(
     dbt.run()
     duckdb.bring_raw_tables()
 
-    assert_equal(duckdb.run_compiled(compiled(adapter), adapter), marts, history)
+    for adapter in OUT_OF_REACH:
+        history.told.append(f"as {adapter}")
+        assert_equal(duckdb.run_compiled(compiled(adapter), adapter), marts, history)

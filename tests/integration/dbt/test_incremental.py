@@ -35,7 +35,7 @@ def test_incremental_builds_equal_a_full_refresh_after_every_event(
     events = history.random.sample(EVENTS, len(EVENTS))
 
     while events:
-        for event in [events.pop() for _ in range(min(len(events), history.random.randrange(1, 6)))]:
+        for event in [events.pop() for _ in range(min(len(events), history.random.randrange(2, 8)))]:
             history.happen(event)
         dbt.run("--select", *STATES, *FACTS, *STEPS)
         dbt.run("--select", *STATES, *FACTS, *STEPS, "--full-refresh", schema="rebuilt")
@@ -134,21 +134,21 @@ def test_only_the_repositories_that_changed_are_built_again(dbt: Dbt, raw: Raw, 
     dbt.run()
 
     after = {table: dict(_versions(marts, table)) for table in tables}
-    assert {table: versions[other] for table, versions in after.items()} == {
-        table: versions[other] for table, versions in before.items()
+    assert {table: versions.get(other) for table, versions in after.items()} == {
+        table: versions.get(other) for table, versions in before.items()
     }
-    assert [table for table in tables if after[table][changed] == before[table][changed]] == []
+    again = {table for table in tables if after[table].get(changed) != before[table].get(changed)}
+    assert again >= {"fct_daily_commits", "int_contributor_totals", "int_identity_commits", "int_time_series"}
 
 
 def test_another_text_or_another_variable_builds_every_repository_again(dbt: Dbt, raw: Raw, marts: Marts) -> None:
     History(raw, 6)
     dbt.run()
 
-    for counted in (["source"], ["source", "tests", "documentation"]):
-        counting = dbt.having(counted_file_classes=counted)
-        counting.run()
-        counting.run("--full-refresh", schema="rebuilt")
-        marts.assert_equal_to_full_refresh()
+    counting = dbt.having(counted_file_classes=["source", "tests"])
+    counting.run()
+    counting.run("--full-refresh", schema="rebuilt")
+    marts.assert_equal_to_full_refresh()
 
     marts.query(
         "update analytics_intermediate.int_built_repositories set state = state || 'older text'"

@@ -1,8 +1,9 @@
 """
 Runs in DuckDB what the project was compiled to for another warehouse.
 
-A program of its own, for the interpreter that has the adapters. The SQL is read as that warehouse's and written as DuckDB's, so what is tried is what it means, as far as sqlglot
-knows the dialect; how the warehouse itself would run it is not.
+A program of its own, for the interpreter that has the adapters. The SQL is read as that warehouse's and written as
+DuckDB's, so what is tried is what it means, as far as sqlglot knows the dialect; how the warehouse itself would run it
+is not.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sqlglot
 def main(folder: str, dialect: str) -> dict[str, Any]:
     """Load the raw tables, build every model from nothing as `compiled.json` has it, and read the marts."""
     database = f"{folder}/gitmart.duckdb"  # named like the database of the profile
+    Path(database).unlink(missing_ok=True)  # another adapter's
     on_duckdb.load(database, Path(folder))
     said = json.loads(Path(folder, "compiled.json").read_text(encoding="utf-8"))
     with duckdb.connect(database) as connection:

@@ -121,7 +121,7 @@ def test_an_extraction_is_seen_whole_or_not_at_all(pair: Pair, history: Any) -> 
     with psycopg.connect(pair.replica.url()) as held:
         held.execute("lock table refs in access exclusive mode")  # the stream stops in the middle of the transaction
         assert pair.extract(history).code == 0
-        waiting = "select count(*) > 0 from pg_locks where not granted and relation = 'commit_parents'::regclass"
+        waiting = "select count(*) > 0 from pg_locks where not granted and relation = 'refs'::regclass"
         pair.replica.until(waiting)
         # books and contributors come in transactions of their own
         assert pair.replica.query("select count(*) from commits") == [(0,)]

@@ -32,7 +32,8 @@ from gitmart.warehouse.revision import needed_revision
 READY = "r"
 STATES = {"i": "waits to be copied", "d": "is being copied", "f": "is copied", "s": "catches up", READY: "ready"}
 SETTLED = timedelta(seconds=3)  # a worker that fails does so sooner after its start, unless what fails is large
-PATIENCE = timedelta(seconds=15)  # a worker that lost its source tries again every 5 s: wal_retrieve_retry_interval
+TRIES = 3  # that a worker which lost its source gets while somebody waits for it, and at least
+LEAST_PATIENCE = 5.0  # seconds
 _PAUSE = 0.2  # seconds between two looks
 
 _LOOK = """
@@ -189,7 +190,7 @@ def obstacle(replica: Replica, max_lag: timedelta | None = None) -> str | None:
 
 def listen(connection: Connection, max_lag: timedelta | None = None) -> Replica | None:
     """Look until nothing stands in the way, or what does will not pass in a moment. None: the warehouse is no replica."""
-    start = time.monotonic()
+    start, patience = time.monotonic(), _patience(connection)
     first, first_at = None, start
     while (replica := look(connection)) is not None:
         now = time.monotonic()
@@ -197,10 +198,18 @@ def listen(connection: Connection, max_lag: timedelta | None = None) -> Replica 
             first, first_at = replica.worker, now
         replica = watched(replica, first, timedelta(seconds=now - first_at))
         passing = replica.working and replica.complete
-        if obstacle(replica, max_lag) is None or not passing or now - start > PATIENCE.total_seconds():
+        if obstacle(replica, max_lag) is None or not passing or now - start > patience:
             break
         time.sleep(_PAUSE)
     return replica
+
+
+def _patience(connection: Connection) -> float:
+    """Return how many seconds to wait for a worker that lost its source: it tries again every 5 s, if not told otherwise."""
+    [(pause,)] = connection.execute(
+        "select setting::int from pg_settings where name = 'wal_retrieve_retry_interval'"  # milliseconds
+    ).fetchall()
+    return max(LEAST_PATIENCE, TRIES * int(str(pause)) / 1000)
 
 
 def wait_until_ready(connection: Connection, max_lag: timedelta | None = None) -> Replica | None:
