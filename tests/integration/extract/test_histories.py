@@ -32,7 +32,7 @@ def some(examples: int) -> settings:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # finding the simplest history that fails takes minutes
-@some(200)
+@some(120)
 @given(history=histories(most_steps=2))
 def test_any_history_equals_git_at_every_step(history: History, stage: Stage) -> None:
     stage.play(history, fresh_at_every_step=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -232,16 +233,26 @@ def test_killed_in_the_middle_the_next_one_goes_on(ready: Local, repository: Pat
 @pytest.mark.slow
 def test_two_at_once_take_turns_and_say_so(ready: Local, repository: Path, manifest: Manifest) -> None:
     file = manifest("one", repository)
-    for _ in range(5):
-        with ready.start("up", "--once", "-f", file) as first:
-            wait_for_running(ready, first, "one")
-            second = ready.run("up", "--once", "-f", file)
-            _, said = first.communicate()
-        assert first.returncode == 0, said
-        if "waiting" in second:
-            break  # else the first was done before the second began, as on a busy machine it may
+    programs, asked, held = (repository.parent / name for name in ("bin", "asked", "held"))
+    programs.mkdir()
+    held.touch()
+    waits = f"touch '{asked}'; while [ -e '{held}' ]; do sleep 0.05; done"
+    (programs / "git").write_text(f'#!/bin/sh\n{waits}\nexec {shutil.which("git")} "$@"\n', encoding="utf-8")
+    (programs / "git").chmod(0o755)
+    slow = Local(ready.folder, {"PATH": f"{programs}:{os.environ['PATH']}"})
 
-    assert f"waiting for another command on this state folder: gitmart local up (process {first.pid})" in second
+    with slow.start("up", "--once", "-f", file) as first:
+        while not asked.exists():
+            assert first.poll() is None, first.communicate()
+        with ready.start("up", "--once", "-f", file) as second:
+            assert second.stderr is not None
+            told = second.stderr.readline()
+            held.unlink()
+            _, said_second = second.communicate()
+        _, said_first = first.communicate()
+
+    assert (first.returncode, second.returncode) == (0, 0), (said_first, said_second)
+    assert told == f"waiting for another command on this state folder: gitmart local up (process {first.pid})\n"
 
 
 @pytest.mark.slow
