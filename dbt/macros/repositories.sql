@@ -1,6 +1,6 @@
 {#
-    Building by repository: an incremental model says `is_of_changed_repository()` of the rows it reads, or builds
-    whole repositories anew, and what it holds of the others stays as it is.
+    Building by repository: an incremental model reads the rows of repositories that have changed alone
+    (`where_outdated`), compares them with its own or replaces those, and what it holds of the others stays as it is.
 
     int_repository_states has a state of each repository, which is another one as soon as a row of the facts or a
     name in a trailer is; int_built_repositories has for each such model the states that it was built from, written in

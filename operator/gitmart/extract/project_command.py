@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gitmart.contract.logs import configure_logging
 from gitmart.contract.outcomes import Outcome
@@ -64,7 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _attempt(arguments: argparse.Namespace, facts: dict[str, object], scrubber: Scrubber) -> tuple[Outcome, str]:
     """Fetch; return the outcome and a sentence, never raise."""
     try:
-        with stopping(arguments.timeout), _folder() as folder:
+        # Whatever else happens to the folder, how the fetch went is told.
+        temporary = TemporaryDirectory(prefix="gitmart-fetch-", ignore_cleanup_errors=True)
+        with stopping(arguments.timeout), temporary as name:
+            folder = Path(name).resolve()
             remote = remote_of(arguments)
             for secret in remote.secrets:
                 scrubber.learn(secret)
@@ -73,13 +73,3 @@ def _attempt(arguments: argparse.Namespace, facts: dict[str, object], scrubber: 
     except (Stopped, Exception) as error:  # whatever it is, it is told
         return told(error)
     return Outcome.SUCCEEDED, f"the dbt project of {wanted.told} is fetched"
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """Yield a new folder; it goes with the fetch."""
-    folder = Path(tempfile.mkdtemp(prefix="gitmart-fetch-")).resolve()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
