@@ -128,6 +128,16 @@ def second_warehouse(server: EmbeddedPostgres) -> Iterator[Warehouse]:
     yield from _database(server, TEMPLATE)
 
 
+@pytest.fixture(scope="session")
+def sample_warehouse(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """Repositories extracted and marts built, for tests that leave it as it was; modules that use it share a group."""
+    from tests.sample_warehouse import make_sample
+
+    for warehouse in _database(server, TEMPLATE):
+        make_sample(tmp_path_factory.mktemp("sample"), warehouse)
+        yield warehouse
+
+
 def _database(server: EmbeddedPostgres, template: str) -> Iterator[Warehouse]:
     name = f"test_{uuid4().hex}"
     with psycopg.connect(server.url(SUPERUSER, "postgres"), autocommit=True) as connection:

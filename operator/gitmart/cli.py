@@ -28,6 +28,7 @@ PARTS = {
     "replicate": "bring the raw tables to another PostgreSQL, for dbt to write there",
     "purge": "remove a repository's rows from the warehouse",
     "identities": "show which identities are one person and why, and change that",
+    "api": "serve the REST API and the dashboard",
     "operator": "run the Kubernetes operator",
     "local": "run manifests without a cluster, on an embedded PostgreSQL",
 }

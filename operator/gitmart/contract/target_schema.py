@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 DEFAULT = "analytics"
+SCHEMA_VARIABLE = "GITMART_DBT_SCHEMA"  # names it to a process
 LIMIT = 48  # characters: a name of PostgreSQL's holds 63, and a sibling's is up to 14 longer
 SUFFIXES = ("_staging", "_intermediate", "_test_failures")
 

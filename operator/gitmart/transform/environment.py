@@ -14,7 +14,8 @@ from pathlib import Path
 import psycopg
 from psycopg import pq
 
-from gitmart.transform.settings import SCHEMA_VARIABLE, Settings
+from gitmart.contract.target_schema import SCHEMA_VARIABLE
+from gitmart.transform.settings import Settings
 from gitmart.transform.target import Target
 from gitmart.warehouse.connections import session_options
 from gitmart.warehouse.locks import Connection

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from gitmart.contract import durations
-from gitmart.contract.target_schema import ALLOWED, DEFAULT, may_be_target
+from gitmart.contract.target_schema import ALLOWED, DEFAULT, SCHEMA_VARIABLE, may_be_target
 from gitmart.transform.collector import CollectorSettings, collector_of
 from gitmart.warehouse.connections import warehouse_url
 from gitmart.warehouse.errors import SettingError
@@ -18,7 +18,6 @@ from gitmart.warehouse.errors import SettingError
 PROJECT_FILE = "dbt_project.yml"
 PROJECT_VARIABLE = "GITMART_DBT_PROJECT"
 EXTRA_SOURCE_VARIABLE = "GITMART_EXTRA_PROJECT_SOURCE"  # what people call the folder of --extra-project
-SCHEMA_VARIABLE = "GITMART_DBT_SCHEMA"
 MOST_THREADS = 64  # each is a connection; as in a DbtSchedule
 
 

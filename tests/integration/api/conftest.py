@@ -1,0 +1,24 @@
+"""The API on the sample warehouse. Modules here share a group, so that the sample is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from tests.conftest import Warehouse
+from tests.integration.api.serving import served
+
+
+@pytest.fixture(scope="session")
+def address(sample_warehouse: Warehouse) -> Iterator[str]:
+    """The address of an API that asks nobody who they are."""
+    with served(sample_warehouse.url("gitmart_read")) as address:
+        yield address
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    """A client of it."""
+    with httpx.Client(base_url=address) as client:
+        yield client
