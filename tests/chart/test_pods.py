@@ -62,6 +62,16 @@ def test_a_pod_is_restricted(render: Render, kind: str) -> None:
     assert list(violations(render().pods[kind])) == []
 
 
+def test_the_pod_that_sets_a_replica_up_is_restricted(render: Render) -> None:
+    values = {"replica": {"existingSecret": "theirs"}, "postgresql": {"settings": {"wal_level": "logical"}}}
+    pod = render(values).pods["Job"]
+
+    assert list(violations(pod)) == []
+    for container in (*pod["initContainers"], *pod["containers"]):
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert set(container["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_root_file_system_is_read_only(render: Render, kind: str) -> None:
     for container in render().pods[kind]["containers"]:

@@ -16,11 +16,13 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from gitmart.warehouse.command import configure
+from gitmart.warehouse.replication.command import configure as configure_replicate
 
 Render = Callable[..., Any]
 Template = Callable[..., CompletedProcess[str]]
 CHART = Path(__file__).parents[2] / "charts" / "gitmart"
 EXTERNAL = {"postgresql": {"enabled": False}, "warehouse": {"existingSecret": "mine"}}
+REPLICA = {"replica": {"existingSecret": "theirs"}, "postgresql": {"settings": {"wal_level": "logical"}}}
 GITOPS = {"postgresql": {"existingSecret": "passwords"}, "warehouse": {"existingSecret": "mine"}}
 
 
@@ -133,6 +135,45 @@ def test_the_migration_makes_the_schemas_that_are_named(render: Render) -> None:
 
     configure(parser := ArgumentParser())
     assert parser.parse_args(container["args"][1:]).target_schema == ["sales", "sales_eu"]
+
+
+def test_the_replica_is_migrated_first_and_connected_last(render: Render) -> None:
+    pod = render({**REPLICA, "migrate": {"targetSchemas": ["sales"]}}).pods["Job"]
+
+    first, second = pod["initContainers"]
+    (last,) = pod["containers"]
+    configure(parser := ArgumentParser())
+    for container, folder in ((first, "replica"), (second, "warehouse")):
+        arguments = parser.parse_args(container["args"][1:])
+        assert (container["args"][0], arguments.passwords_from) == ("migrate", Path(f"/etc/gitmart/{folder}"))
+        assert arguments.target_schema == ["sales"]
+        assert container["env"][0]["value"] == f"/etc/gitmart/{folder}/owner-url"
+    configure_replicate(parser := ArgumentParser())
+    assert last["args"][0] == "replicate"
+    assert parser.parse_args(last["args"][1:]).action == "set-up"
+    assert {each["name"]: Path(each["value"]).name for each in last["env"]} == {
+        "GITMART_WAREHOUSE_URL_FILE": "source-url",
+        "GITMART_REPLICA_URL_FILE": "replica-url",
+        "GITMART_REPLICATION_URL_FILE": "replication-url",
+    }
+    # Each sees what it needs alone.
+    seen = [{each["name"] for each in container["volumeMounts"]} for container in (first, second, last)]
+    assert seen == [{"replica", "tmp"}, {"warehouse", "tmp"}, {"replica", "tmp"}]
+    secrets = {each["name"]: each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
+    assert secrets == {"warehouse": "gitmart-warehouse", "replica": "theirs"}
+
+
+def test_the_migration_reaches_a_replica_wherever_it_is(render: Render) -> None:
+    policies = [render(values).one("NetworkPolicy", "gitmart-migrate")["spec"]["egress"] for values in ({}, REPLICA)]
+
+    assert ["ipBlock" in str(egress) for egress in policies] == [False, True]
+
+
+def test_a_source_that_cannot_be_replicated_is_refused(template: Template) -> None:
+    done = template({"replica": {"existingSecret": "theirs"}})
+
+    assert done.returncode != 0
+    assert "postgresql.settings.wal_level is not logical" in done.stderr
 
 
 @pytest.mark.parametrize("schema", ["Sales", "2026", "s" * 49, "a b"])

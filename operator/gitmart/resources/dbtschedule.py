@@ -334,5 +334,6 @@ PRINTER_COLUMNS = (
     PrinterColumn("Next", ".status.nextScheduleTime"),
     AGE,
     PrinterColumn("Last Success", ".status.lastSuccessfulTime", "date", priority=1),
+    PrinterColumn("Lag", ".status.lastRun.replicationLag", priority=1),
     MESSAGE,
 )
