@@ -89,7 +89,7 @@ def erase(connection: Connection, forgotten: Forgotten) -> Counts:
     counts["identity_decisions"] = _erase_reasons(connection, forgotten, set(people))
     lines = [row[:3] for row in connection.execute(MAILMAPS) if forgotten.is_in_mailmap(entry_of(row[2:]))]
     counts["mailmap_entries"] = connection.execute(DROP_LINES, _columns(lines, 3)).rowcount if lines else 0
-    return counts | _erase_texts(connection, forgotten) | _erase_history(connection, forgotten)
+    return counts | _erase_texts(connection, forgotten) | erase_history(connection, forgotten)
 
 
 def _rename(connection: Connection, forgotten: Forgotten) -> dict[int, tuple[str, str]]:
@@ -143,8 +143,12 @@ def _erase_texts(connection: Connection, forgotten: Forgotten) -> Counts:
     return counts
 
 
-def _erase_history(connection: Connection, forgotten: Forgotten) -> Counts:
-    """Erase from what dbt said of its runs: PostgreSQL repeats a row that breaks a rule. Whole files of it go."""
+def erase_history(connection: Connection, forgotten: Forgotten) -> Counts:
+    """
+    Erase from what dbt said of its runs, and return how many rows changed or went.
+
+    PostgreSQL repeats a row that breaks a rule. Whole files of it go. The connection may be a replica's.
+    """
     nodes = "select run_id, unique_id, message from dbt_meta.node_runs where message is not null"
     told = list(_stream(connection, nodes, forgotten))
     connection.execute(

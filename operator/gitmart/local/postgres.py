@@ -36,9 +36,14 @@ class PostgresError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPostgres:
-    """The server of one folder. Methods may be called in any order, by several processes at once."""
+    """
+    The server of one folder. Methods may be called in any order, by several processes at once.
+
+    `programs`: the folder of another PostgreSQL's programs, to try gitmart with its version; None: our own.
+    """
 
     folder: Path
+    programs: Path | None = None
 
     @property
     def data(self) -> Path:
@@ -111,7 +116,7 @@ class EmbeddedPostgres:
             if (lock := locks.try_lock(self.lock)) is not None:
                 try:
                     if not (self.data / "PG_VERSION").exists():
-                        create_cluster(self.folder, (SUPERUSER, *ROLES), lock)
+                        create_cluster(self.folder, (SUPERUSER, *ROLES), lock, self.programs)
                     self._launch(lock)
                 finally:
                     os.close(lock)  # the server has its own copy
@@ -137,7 +142,7 @@ class EmbeddedPostgres:
 
     def _spawn(self, port: int, lock: int) -> int:
         """Start `postgres` in a session of its own, so that no terminal's Ctrl-C reaches it; return its pid."""
-        command = program("postgres", self.folder, "-D", str(self.data), "-p", str(port))
+        command = program("postgres", self.folder, "-D", str(self.data), "-p", str(port), programs=self.programs)
         os.set_inheritable(lock, True)
         try:
             return os.posix_spawn(

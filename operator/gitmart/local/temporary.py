@@ -19,11 +19,11 @@ from gitmart.local.postgres import EmbeddedPostgres
 
 
 @contextmanager
-def temporary_postgres() -> Iterator[EmbeddedPostgres]:
+def temporary_postgres(programs: Path | None = None) -> Iterator[EmbeddedPostgres]:
     """
     Yield a running server in a folder of its own; `server.folder.parent` may hold other files meant to go with it.
 
-    Raise PostgresError when it does not start.
+    `programs` as of EmbeddedPostgres. Raise PostgresError when it does not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="gitmart-"))
     # A session of its own, so that Ctrl-C, which goes to all of the terminal's group, does not end it first.
@@ -33,7 +33,7 @@ def temporary_postgres() -> Iterator[EmbeddedPostgres]:
         start_new_session=True,
     )
     try:
-        server = EmbeddedPostgres(folder / "postgres")
+        server = EmbeddedPostgres(folder / "postgres", programs)
         server.start()
         yield server
     finally:

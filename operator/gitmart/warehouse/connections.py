@@ -19,6 +19,7 @@ from gitmart.warehouse.errors import InvalidSecretError, MissingSecretError, Set
 URL_VARIABLE = (
     "GITMART_WAREHOUSE_URL"  # and …_FILE, and what people call that file, …_SOURCE: key extract-url of Secret …
 )
+REPLICA_VARIABLE = "GITMART_REPLICA_URL"  # likewise
 
 # What every session of a worker asks of the server:
 # - client_connection_check_interval: a statement whose client was killed ends within 2 s instead of

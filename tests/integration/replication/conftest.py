@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from gitmart.local.cluster import own_programs
 from gitmart.local.postgres import SUPERUSER, EmbeddedPostgres
 from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
@@ -140,26 +141,65 @@ def until(question: Callable[[], bool], what: str = "it", seconds: int = 60) -> 
         time.sleep(0.1)
 
 
+Servers = tuple[EmbeddedPostgres, EmbeddedPostgres]
+
+
 @pytest.fixture(scope="session")
-def servers() -> Iterator[tuple[EmbeddedPostgres, EmbeddedPostgres]]:
-    """Two servers, each with a migrated database `gitmart` to copy."""
+def servers() -> Iterator[Servers]:
+    """
+    Two servers, each with a migrated database `gitmart` to copy.
+
+    GITMART_TEST_POSTGRES=SOURCE:REPLICA names folders of another PostgreSQL's programs, to try all of these tests
+    with it; an empty one is the embedded one.
+    """
+    given = os.environ.get("GITMART_TEST_POSTGRES", ":").split(":")
     with ExitStack() as held:
-        both = (held.enter_context(temporary_postgres()), held.enter_context(temporary_postgres()))
-        for server in both:
-            with psycopg.connect(server.url(SUPERUSER), autocommit=True) as connection:
-                for name, value in SETTINGS.items():
-                    connection.execute(
-                        sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value))
-                    )
-            server.stop()
-            server.start()
-            migrate(server.url("gitmart_owner"))
-        yield both
+        one, other = (held.enter_context(_server(Path(each) if each else None)) for each in given)
+        yield one, other
+
+
+@contextmanager
+def _server(programs: Path | None) -> Iterator[EmbeddedPostgres]:
+    with temporary_postgres(programs) as server:
+        with psycopg.connect(server.url(SUPERUSER), autocommit=True) as connection:
+            for name, value in SETTINGS.items():
+                connection.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+        server.stop()
+        server.start()
+        migrate(server.url("gitmart_owner"))
+        yield server
+
+
+# Besides PostgreSQL 18: one that the embedded server's package has too, and Debian 12's own.
+OLDER = {
+    16: own_programs().parents[1] / "pginstall" / "bin",
+    15: Path("/usr/lib/postgresql/15/bin"),
+}
+
+
+@pytest.fixture(scope="module", params=sorted(OLDER))
+def older(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
+    """A server of an older version, like one of `servers`."""
+    programs = OLDER[request.param]
+    if not programs.exists():
+        pytest.skip(f"there is no PostgreSQL {request.param} in {programs}: apt-get install postgresql-{request.param}")
+    with _server(programs) as server:
+        yield server
 
 
 @pytest.fixture
-def pair(servers: tuple[EmbeddedPostgres, EmbeddedPostgres], tmp_path: Path) -> Iterator[Pair]:
+def older_pair(older: EmbeddedPostgres, tmp_path: Path) -> Iterator[Pair]:
+    """Like `pair`, on one server of an older version."""
+    yield from _pair((older, older), tmp_path)
+
+
+@pytest.fixture
+def pair(servers: Servers, tmp_path: Path) -> Iterator[Pair]:
     """Two migrated, empty warehouses that have nothing to do with each other yet. Nothing stays of them."""
+    yield from _pair(servers, tmp_path)
+
+
+def _pair(servers: Servers, tmp_path: Path) -> Iterator[Pair]:
     sides = [Side(server, f"test_{uuid4().hex}") for server in servers]
     for side in sides:
         _on(side.server, f'create database "{side.database}" template gitmart owner gitmart_owner')

@@ -18,7 +18,7 @@ from gitmart.contract.logs import configure_logging
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.redaction import Scrubber, scrub_logging
 from gitmart.contract.signals import Stopped, stopping
-from gitmart.warehouse.connections import URL_VARIABLE, connect, named_url
+from gitmart.warehouse.connections import REPLICA_VARIABLE, URL_VARIABLE, connect, named_url
 from gitmart.warehouse.errors import SettingError, UnreachableError, WarehouseError, classify
 from gitmart.warehouse.locks import Connection
 from gitmart.warehouse.replication.remove import Removal, remove
@@ -27,7 +27,6 @@ from gitmart.warehouse.replication.state import State, read_state
 
 log = logging.getLogger(__name__)
 
-REPLICA_VARIABLE = "GITMART_REPLICA_URL"
 LOGIN_VARIABLE = "GITMART_REPLICATION_URL"
 _PAUSE = 1  # second between two looks of --wait
 
