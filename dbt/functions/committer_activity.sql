@@ -4,11 +4,7 @@
 with committed as (
     select
         recorded.contributor_id,
-        case {{ given('dates') }}
-            when 'committed' then commits.committed_day
-            when 'authored' then commits.commit_day
-            else cast(cast({{ refuse('dates', ['authored', 'committed']) }} as text) as date)
-        end as activity_day,
+        {{ chosen_day('commits') }} as activity_day,
         authors.contributor_id = recorded.contributor_id as is_own
     from {{ ref('fct_commits') }} as commits
     inner join {{ ref('dim_identity') }} as recorded on commits.committer_id = recorded.identity_id

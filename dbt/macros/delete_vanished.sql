@@ -63,3 +63,17 @@
                 and commits.commit_hash = {{ this }}.commit_hash
         )
 {%- endmacro %}
+
+
+{# A post-hook of fct_file_changes: delete the files of commits that are gone, or were extracted anew. #}
+{% macro delete_vanished_file_changes() -%}
+    delete from {{ this }}
+    where
+        {{ this }}.repository_id in ({{ outdated_repositories() }})
+        and not exists (
+            select 1 from {{ ref('fct_commits') }} as commits
+            where
+                commits.repository_id = {{ this }}.repository_id
+                and commits.commit_id = {{ this }}.commit_id
+        )
+{%- endmacro %}

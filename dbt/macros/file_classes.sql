@@ -65,6 +65,18 @@
 {%- endmacro %}
 
 
+{# What git did to a file, by git's letter; NULL for one that stands for nothing here. #}
+{% macro change_type_name(letter) -%}
+    case cast({{ letter }} as {{ dbt.type_string() }})
+        {% for code, name in {
+            'A': 'added', 'D': 'deleted', 'M': 'modified', 'R': 'renamed', 'T': 'type_changed',
+        }.items() %}
+            when '{{ code }}' then '{{ name }}'
+        {% endfor %}
+    end
+{%- endmacro %}
+
+
 {#
     From clause of an incremental build: the files of the commits in `selected`, each looked up by its commit. All
     commits that are not selected have many times as many.

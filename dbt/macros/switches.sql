@@ -31,10 +31,15 @@
 {%- endmacro %}
 
 
-{# Whether a row of `relation` (commits or days, with the flags of a commit) and its person are chosen; days apart. #}
-{% macro is_chosen(relation, people, kind='contributor_kind') -%}
+{#
+    Whether a row of `relation` (commits or days, with the flags of a commit) and its person are chosen; days apart.
+    Without `merges` for what merges have none of.
+#}
+{% macro is_chosen(relation, people, kind='contributor_kind', merges=true) -%}
     ({{ relation }}.repository_id = repository or repository is null)
-    and ({{ given('merges') }} or not {{ relation }}.is_merge)
+    {% if merges %}
+        and ({{ given('merges') }} or not {{ relation }}.is_merge)
+    {% endif %}
     and ({{ given('bots') }} or {{ people }}.{{ kind }} = 'human')
     and case {{ given('refs') }}
         when 'default_branch' then {{ relation }}.in_default_branch
@@ -56,11 +61,29 @@
 {%- endmacro %}
 
 
+{# The classes of files that are chosen. #}
+{% macro chosen_classes() -%}
+    coalesce(classes, array['{{ counted_file_classes() | join("', '") }}'])
+{%- endmacro %}
+
+
+{# Whether there is each of them; true, or the query ends. #}
+{% macro classes_are_known() -%}
+    case
+        when coalesce(classes <@ array['{{ file_classes().values() | join("', '") }}'], true) then true
+        else cast(
+            'classes is ' || cast(classes as text) || ': allowed are {{ file_classes().values() | join(", ") }}'
+            as boolean
+        )
+    end
+{%- endmacro %}
+
+
 {# The sum of a measure over the classes of files that are chosen. #}
 {% macro of_classes(measure, relation) -%}
     {%- for name in file_classes().values() -%}
         case
-            when '{{ name }}' = any(coalesce(classes, array['{{ counted_file_classes() | join("', '") }}']))
+            when '{{ name }}' = any({{ chosen_classes() }})
                 then {{ relation }}.{{ name }}_{{ measure }}
             else 0
         end{% if not loop.last %} + {% endif %}
@@ -87,13 +110,7 @@
             when 'committed' then 'committed'
             else cast({{ refuse('dates', ['authored', 'committed']) }} as text)
         end
-        and case
-            when coalesce(classes <@ array['{{ file_classes().values() | join("', '") }}'], true) then true
-            else cast(
-                'classes is ' || cast(classes as text) || ': allowed are {{ file_classes().values() | join(", ") }}'
-                as boolean
-            )
-        end
+        and {{ classes_are_known() }}
         and {{ is_chosen('activity', 'people') }}
 {%- endmacro %}
 
@@ -107,6 +124,59 @@
         commits.commit_day is not null
         and {{ is_within('commits.commit_day') }}
         and {{ is_chosen('commits', 'people') }}
+{%- endmacro %}
+
+
+{# The day of a commit that the switch `dates` asks for. #}
+{% macro chosen_day(commits) -%}
+    case {{ given('dates') }}
+        when 'authored' then {{ commits }}.commit_day
+        when 'committed' then {{ commits }}.committed_day
+        else cast(cast({{ refuse('dates', ['authored', 'committed']) }} as text) as date)
+    end
+{%- endmacro %}
+
+
+{#
+    Rows of fct_file_changes that the switches choose, with what their commit says: who made it, its day, and how many
+    files of the chosen classes it changed. Commits without a believable date are among them unless days are asked for.
+#}
+{% macro chosen_file_changes() -%}
+    select
+        files.repository_id,
+        files.commit_id,
+        commits.contributor_id,
+        {{ chosen_day('commits') }} as activity_day,
+        {{ of_classes('files_changed', 'commits') }} as files_of_commit,
+        files.path,
+        files.file_class,
+        coalesce(files.lines_added, 0) as lines_added,
+        coalesce(files.lines_deleted, 0) as lines_deleted
+    from {{ ref('fct_commits') }} as commits
+    inner join {{ ref('dim_contributor') }} as people on commits.contributor_id = people.contributor_id
+    inner join {{ ref('fct_file_changes') }} as files
+        on
+            commits.repository_id = files.repository_id
+            and commits.commit_id = files.commit_id
+    where
+        files.file_class = any({{ chosen_classes() }})
+        and {{ classes_are_known() }}
+        and {{ is_within(chosen_day('commits')) }}
+        and {{ is_chosen('commits', 'people', merges=false) }}
+{%- endmacro %}
+
+
+{#
+    The file of a path where the argument `depth` is NULL, else the directory that it lies in, at most so many levels
+    deep, with `/` at its end; `./` is the root.
+#}
+{% macro directory_of(path) -%}
+    case
+        when depth is null then {{ path }}
+        when depth < 0 then cast(cast({{ refuse('depth', ['NULL', 'numbers from 0']) }} as text) as text)
+        when depth = 0 or strpos({{ path }}, '/') = 0 then './'
+        else substring({{ path }} from '^(?:[^/]*/){1,' || least(depth, 255) || '}')
+    end
 {%- endmacro %}
 
 

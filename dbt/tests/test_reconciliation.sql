@@ -15,6 +15,8 @@ raw_totals as (
         count(*) as all_refs_commits,
         sum(case when in_default_branch then 1 else 0 end) as commits,
         sum(case when in_default_branch then lines_added + lines_deleted else 0 end) as changed_lines,
+        sum(files_changed) as changed_files,
+        sum(lines_added + lines_deleted) as lines_of_files,
         max(changed_run) as changed_run
     from {{ source('raw', 'commits') }}
     group by repository_id
@@ -56,6 +58,15 @@ daily_totals as (
     group by repository_id
 ),
 
+file_totals as (
+    select
+        repository_id,
+        count(*) as changed_files,
+        sum(lines_added + lines_deleted) as lines_of_files
+    from {{ ref('fct_file_changes') }}
+    group by repository_id
+),
+
 leaderboard_totals as (
     select
         repository_id,
@@ -75,6 +86,10 @@ select
     summary.commits as summary_commits,
     raw_totals.changed_lines as raw_changed_lines,
     fact_totals.changed_lines as fact_changed_lines,
+    raw_totals.changed_files as raw_changed_files,
+    file_totals.changed_files,
+    raw_totals.lines_of_files as raw_lines_of_files,
+    file_totals.lines_of_files,
     counted_totals.counted_lines,
     summary.lines_added + summary.lines_deleted as summary_counted_lines,
     raw_totals.changed_run as raw_changed_run,
@@ -90,6 +105,7 @@ left join raw_totals on quiet_repositories.repository_id = raw_totals.repository
 left join fact_totals on quiet_repositories.repository_id = fact_totals.repository_id
 left join counted_totals on quiet_repositories.repository_id = counted_totals.repository_id
 left join daily_totals on quiet_repositories.repository_id = daily_totals.repository_id
+left join file_totals on quiet_repositories.repository_id = file_totals.repository_id
 left join leaderboard_totals on quiet_repositories.repository_id = leaderboard_totals.repository_id
 left join {{ ref('repository_summary') }} as summary on quiet_repositories.repository_id = summary.repository_id
 where
@@ -99,6 +115,8 @@ where
     or coalesce(counted_totals.commits, 0) <> coalesce(summary.commits, -1)
     or coalesce(raw_totals.commits, 0) <> coalesce(leaderboard_totals.commits, 0)
     or coalesce(raw_totals.changed_lines, 0) <> coalesce(fact_totals.changed_lines, 0)
+    or coalesce(raw_totals.changed_files, 0) <> coalesce(file_totals.changed_files, 0)
+    or coalesce(raw_totals.lines_of_files, 0) <> coalesce(file_totals.lines_of_files, 0)
     or coalesce(counted_totals.counted_lines, 0) <> coalesce(summary.lines_added + summary.lines_deleted, -1)
     or coalesce(raw_totals.changed_run, 0) <> coalesce(fact_totals.changed_run, 0)
     or coalesce(counted_totals.dated_commits, 0) <> coalesce(daily_totals.dated_commits, 0)

@@ -198,6 +198,7 @@ summed as (
 select
     repository_id,
     commit_hash,
+    commit_id,
     contributor_id,
     author_id,
     committer_id,

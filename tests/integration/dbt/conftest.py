@@ -26,6 +26,7 @@ SUFFIXES = ("", "_staging", "_intermediate", "_test_failures")
 MARTS = {
     "fct_commits": ("repository_id", "commit_hash"),
     "fct_contributions": ("repository_id", "commit_hash", "contributor_id", "contribution_role"),
+    "fct_file_changes": ("repository_id", "commit_id", "file_number"),
     "fct_daily_activity": (
         "repository_id",
         "contributor_id",
@@ -50,7 +51,7 @@ MARTS = {
     "fct_releases": ("repository_id", "release_id"),
     "dim_branch": ("repository_id", "branch_id"),
 }
-FACTS = ("fct_commits", "fct_contributions", "fct_daily_activity", "fct_daily_commits")
+FACTS = ("fct_commits", "fct_contributions", "fct_file_changes", "fct_daily_activity", "fct_daily_commits")
 STATES = ("int_contributors", "int_built_repositories", "int_repository_states")
 # What else is built by repository.
 STEPS = {
@@ -84,12 +85,15 @@ class Run:
         in_default_branch: bool = True,
         file_class: str = "s",
         patch: str | None = None,
+        paths: Sequence[str] = (),
     ) -> None:
         """
-        Insert a commit; its hash is made from its name. All its lines are of one file, of a class of that letter.
+        Insert a commit; its hash is made from its name.
 
-        `zone` is that of the author date, minutes east of UTC.
+        All its lines are of its first file, all files of a class of that letter; without paths it has one file, which
+        no other commit changes. `zone` is that of the author date, minutes east of UTC.
         """
+        paths = paths or (f"file of {name}",)
         added = self.connection.execute(
             """
             insert into commits (repository_id, contributor_id, committer_id, commit_hash, commit_date, committed_at,
@@ -99,21 +103,33 @@ class Run:
             """,
             [
                 self.repository, author, author, commit_hash(name), date, committed,
-                *((0, 0, 0) if merge else (*lines, 1)), 2 if merge else 1, in_default_branch, patch, self.number, zone,
+                *((0, 0, 0) if merge else (*lines, len(paths))), 2 if merge else 1, in_default_branch, patch, self.number, zone,
             ],
         ).fetchone()  # fmt: skip
         if added and not merge:
-            self.add_file(added[0], 1, file_class, lines)
+            for position, path in enumerate(paths, 1):
+                self.add_file(added[0], position, file_class, lines if position == 1 else (None, None), path)
 
-    def add_file(self, commit: int, position: int, file_class: str, lines: tuple[int | None, int | None]) -> None:
-        """Insert a file that a commit changed; what the commit says of all files stays as it is."""
+    def add_file(
+        self, commit: int, position: int, file_class: str, lines: tuple[int | None, int | None], path: str = ""
+    ) -> None:
+        """
+        Insert a file that a commit changed; what the commit says of all files stays as it is.
+
+        `path` may be two with ` => ` between them: the file was renamed.
+        """
+        old, _, new = path.rpartition(" => ")
         self.connection.execute(
             """
-            insert into commit_files (commit_id, position, status, repository_id, changed_run, added, deleted, path, class)
-            values (%s, %s, 'M', %s, %s, %s, %s, %s, %s)
+            insert into commit_files
+                (commit_id, position, status, repository_id, changed_run, added, deleted, path, old_path, class)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
-            [commit, position, self.repository, self.number, *lines, f"file{commit}-{position}", file_class],
-        )
+            [
+                commit, position, "R" if old else "M", self.repository, self.number, *lines,
+                new or f"file{commit}-{position}", old or None, file_class,
+            ],
+        )  # fmt: skip
 
     def reclass(self, file_class: str, *hashes: str) -> None:
         """Let all files of commits be of a class."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PEOPLE = 4
 LETTERS = "ssstdcgvx"  # of classes of files
+PATHS = ("README", "src/a.py", "src/b.py", "src/core/c.py", "src/core/d.py", "src/old.py => src/core/e.py")
 
 
 class History:
@@ -40,7 +41,8 @@ class History:
         other.setdefault("committed", self.day())
         patch = None if other.get("merge") or self.random.random() < 0.3 else f"patch-{self.random.randrange(5)}"
         date, zone = self.day() if date == "" else date, self.random.choice((0, 330, -480, None))
-        run.add(name, author, date, lines=lines, file_class=letter, patch=patch, zone=zone, **other)
+        paths = self.random.sample(PATHS, self.random.randrange(1, 4))
+        run.add(name, author, date, lines=lines, file_class=letter, patch=patch, zone=zone, paths=paths, **other)
         for _ in range(self.random.randrange(3)):
             kind = self.random.choice(("co_author", "reviewer", "assistant", "fix"))
             run.credit(name, kind, None if kind == "fix" else self.random.choice([*self.people, None]))

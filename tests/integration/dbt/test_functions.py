@@ -28,6 +28,8 @@ FUNCTIONS = (
     "contributor_engagement()",
     "contributor_flow('month')",
     "contributor_levels()",
+    "file_coupling()",
+    "file_hotspots()",
     "organization_activity()",
     "release_frequency('month')",
 )
@@ -59,6 +61,31 @@ class Written:
             [person, day, commits, *values],
         )
 
+    def commit(
+        self, number: int, person: int, day: str | None, *paths: str, lines: int = 1, letter: str = "source"
+    ) -> None:
+        """Write a commit, and for each path a file of a class that it added lines to."""
+        facts = {
+            "repository_id": 1, "commit_hash": str(number), "commit_id": number, "contributor_id": person,
+            "commit_day": day, "in_default_branch": True, "is_first_of_patch": True, "is_first_of_patch_anywhere": True,
+            f"{letter}_files_changed": len(paths),
+        }  # fmt: skip
+        needed = self.connection.execute(
+            "select column_name, case data_type when 'boolean' then 'false' else '0' end from information_schema.columns"
+            " where (table_schema, table_name, is_nullable) = ('analytics', 'fct_commits', 'NO')"
+        ).fetchall()
+        facts = dict(needed) | facts
+        self.connection.execute(
+            f"insert into fct_commits ({', '.join(facts)}) values (%s{', %s' * (len(facts) - 1)})".encode(),
+            list(facts.values()),
+        )
+        for position, path in enumerate(paths, 1):
+            self.connection.execute(
+                "insert into fct_file_changes (repository_id, commit_id, file_number, path, change_type, file_class,"
+                " lines_added, lines_deleted, changed_run) values (1, %s, %s, %s, 'modified', %s, %s, null, 1)",
+                [number, position, path, letter, lines],
+            )
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(query.encode()).fetchall()
 
@@ -83,6 +110,10 @@ def test_published_numbers_and_numbers_on_paper(written: Written) -> None:
         who_drifts_away,
         how_many_reach_which_level,
         periods_and_newcomers,
+        files_and_directories_that_change_most,
+        churn_that_halves,
+        the_coupling_that_code_maat_publishes,
+        commits_of_very_many_files_couple_none,
         values_that_are_not_allowed,
     ):
         story(written)
@@ -209,9 +240,84 @@ def periods_and_newcomers(written: Written) -> None:
     ]  # fmt: skip
 
 
+def files_and_directories_that_change_most(written: Written) -> None:
+    for person in (1, 2):
+        written.person(person, kind="human" if person == 1 else "bot")
+    written.commit(1, 1, "2024-05-01", "README", "src/core/a.py", "src/core/b.py", lines=2)
+    written.commit(2, 2, "2024-05-02", "src/core/a.py", "src/z.py", lines=3)
+    written.commit(3, 1, None, "src/core/a.py")
+    written.commit(4, 1, "2024-05-03", "vendor/src/x.js", letter="vendored")
+    columns = "path, commits, lines_added, contributors, to_char(first_day, 'DD'), to_char(last_day, 'DD')"
+    assert written.rows(f"select {columns} from file_hotspots() where file_class = 'source'") == [
+        ("src/core/a.py", 3, 6, 2, "01", "02"), ("README", 1, 2, 1, "01", "01"), ("src/core/b.py", 1, 2, 1, "01", "01"),
+        ("src/z.py", 1, 3, 1, "02", "02"),
+    ]  # fmt: skip
+    assert written.rows("select path, commits, lines_added, contributors, file_class from file_hotspots(depth => 1)") == [
+        ("src/", 3, 11, 2, None), ("./", 1, 2, 1, None), ("vendor/", 1, 1, 1, None),
+    ]  # fmt: skip
+    assert written.rows("select path, commits from file_hotspots(depth => 2)") == [
+        ("src/core/", 3), ("./", 1), ("src/", 1), ("vendor/src/", 1),
+    ]  # fmt: skip
+    assert written.rows("select path, commits from file_hotspots(depth => 1000)") == written.rows(
+        "select path, commits from file_hotspots(depth => 2)"
+    )
+    assert written.rows("select path, commits, contributors from file_hotspots(depth => 0)") == [("./", 4, 2)]
+    assert written.rows("select path from file_hotspots(classes => array['vendored'])") == [("vendor/src/x.js",)]
+    assert written.rows("select path, commits from file_hotspots(bots => false, depth => 1)") == [
+        ("src/", 2), ("./", 1), ("vendor/", 1),
+    ]  # fmt: skip
+    assert written.rows("select path, commits from file_hotspots(since => '2024-05-02', until => '2024-05-02')") == [
+        ("src/core/a.py", 1), ("src/z.py", 1),
+    ]  # fmt: skip
+
+
+def churn_that_halves(written: Written) -> None:
+    """100 lines count 100 on the day, 50 after a half-life, 25 after two; a day that is to come counts as today."""
+    written.person(1)
+    written.commit(1, 1, "2024-05-01", "a", lines=100)
+    written.commit(2, 1, "2024-05-11", "a", "b", lines=100)
+    written.commit(3, 1, None, "c", lines=100)
+    churn = "select path, recent_churn from file_hotspots(until => {}, half_life_days => {})"
+    assert written.rows(churn.format("'2024-05-11'", 10)) == [("a", Decimal("150.000")), ("b", Decimal("100.000"))]
+    assert written.rows(churn.format("'2024-05-21'", 10)) == [("a", Decimal("75.000")), ("b", Decimal("50.000"))]
+    assert written.rows(churn.format("'2024-07-30'", "null"))[1] == ("b", Decimal("54.003"))  # 100 / 2^(80/90)
+    assert written.rows("select path, recent_churn from file_hotspots() where path = 'c'") == [("c", Decimal("0.000"))]
+    written.commit(4, 1, "2999-01-01", "d", lines=100)
+    assert written.rows("select recent_churn from file_hotspots() where path = 'd'") == [(Decimal("100.000"),)]
+
+
+def the_coupling_that_code_maat_publishes(written: Written) -> None:
+    """Its test `outputs-verbose-details-when-prompted-to`: revisions of both, and those they share."""
+    written.person(1)
+    written.commit(1, 1, "2024-05-01", "A", "B", "C")
+    written.commit(2, 1, "2024-05-02", "A", "B")
+    one, half = Decimal("1.000000"), Decimal("0.500000")
+    columns = "path, other_path, commits, other_commits, commits_together, confidence, jaccard"
+    assert written.rows(f"select {columns} from file_coupling(at_least_together => 1)") == [
+        ("A", "B", 2, 2, 2, one, one), ("A", "C", 2, 1, 1, one, half), ("B", "C", 2, 1, 1, one, half),
+    ]  # fmt: skip
+    assert written.rows(f"select {columns} from file_coupling(at_least_together => 1, coupled_with => 'B')") == [
+        ("B", "A", 2, 2, 2, one, one), ("B", "C", 2, 1, 1, one, half),
+    ]  # fmt: skip
+    assert written.rows(f"select {columns} from file_coupling(at_least_together => 2, coupled_with => 'C')") == []
+    assert written.rows("select path, other_path from file_coupling(at_least_together => 2)") == [("A", "B")]
+    assert written.rows("select * from file_coupling()") == []
+
+
+def commits_of_very_many_files_couple_none(written: Written) -> None:
+    written.person(1)
+    for number in range(5):
+        written.commit(number, 1, "2024-05-01", *(f"file {position:02}" for position in range(30)))
+        written.commit(10 + number, 1, "2024-05-02", *(f"file {position:02}" for position in range(31)))
+    counts = "select count(*), min(commits_together), max(commits_together), max(commits) from file_coupling({})"
+    assert written.rows(counts.format("")) == [(30 * 29 // 2, 5, 5, 5)]
+    assert written.rows(counts.format("most_files => 31")) == [(31 * 30 // 2, 5, 10, 10)]
+
+
 def values_that_are_not_allowed(written: Written) -> None:
     written.person(1)
     written.day(1, "2024-05-01")
+    written.commit(1, 1, "2024-05-01", "a", "b")
     for call, message in (
         ("contributor_activity(refs => 'main')", "refs is main: allowed are default_branch, all"),
         ("contributor_activity(dates => 'pushed')", "dates is pushed: allowed are authored, committed"),
@@ -224,6 +330,10 @@ def values_that_are_not_allowed(written: Written) -> None:
         ("concentration(of_whom => 'team')", "of_whom is team: allowed are contributor, organization"),
         ("activity_by_period('decade')", "granularity is decade: allowed are day, week, month, quarter, year"),
         ("contributor_flow('hour')", "granularity is hour: allowed are"),
+        ("file_hotspots(depth => -1)", "depth is -1: allowed are NULL, numbers from 0"),
+        ("file_hotspots(half_life_days => 0)", "half_life_days is 0: allowed are numbers above 0"),
+        ("file_hotspots(dates => 'pushed')", "dates is pushed: allowed are authored, committed"),
+        ("file_coupling(classes => array['code'])", "classes is {code}: allowed are source, tests"),
     ):
         with pytest.raises(psycopg.Error, match=message.replace("{", r"\{")), written.connection.transaction():
             written.rows(f"select * from {call}")
@@ -252,6 +362,34 @@ def brute(switches: dict[str, Any]) -> str:
     )
 
 
+def brute_files(switches: dict[str, Any]) -> tuple[str, str]:
+    """Return queries that count files and pairs of them one by one, as the switches say."""
+    flags = {"never": "true", "per_repository": "is_first_of_patch", "everywhere": "is_first_of_patch_anywhere"}
+    day = {"authored": "commit_day", "committed": "committed_day"}[switches["dates"]]
+    conditions = [flags[switches["count_once"]], f"{day} <= '2024-05-03'"]
+    conditions += ["contributor_kind = 'human'"] * (not switches["bots"])
+    conditions += ["in_default_branch"] * (switches["refs"] == "default_branch")
+    conditions += [f"repository_id = {switches['repository']}"] * (switches["repository"] is not None)
+    conditions += [f"file_class = any(array{switches['classes']})"]
+    rows = (
+        "select *, count(*) over (partition by repository_id, commit_id) as files from analytics.fct_file_changes"
+        " join (select repository_id, commit_id, contributor_id, commit_day, committed_day, in_default_branch,"
+        " is_first_of_patch, is_first_of_patch_anywhere from analytics.fct_commits) as c using (repository_id, commit_id)"
+        f" join analytics.dim_contributor using (contributor_id) where {' and '.join(conditions)}"
+    )
+    hotspots = (
+        f"select repository_id, path, count(*), coalesce(sum(f.lines_added), 0), coalesce(sum(f.lines_deleted), 0),"
+        f" count(distinct contributor_id), min({day}), max({day}) from ({rows}) as f group by 1, 2 order by 3 desc, 1, 2"
+    )
+    of_files = "(select count(*) from f where f.repository_id = a.repository_id and f.files <= 2 and f.path = {}.path)"
+    coupling = (
+        f"with f as ({rows}) select a.repository_id, a.path, b.path, count(*), {of_files.format('a')},"
+        f" {of_files.format('b')} from f as a join f as b on a.commit_id = b.commit_id and a.path < b.path"
+        " where a.files <= 2 group by 1, 2, 3 order by 4 desc, 1, 2, 3"
+    )
+    return hotspots, coupling
+
+
 def test_every_combination_of_switches_counts_what_it_says(
     dbt: Dbt, raw: Raw, marts: Marts, server: EmbeddedPostgres, dbt_database: str
 ) -> None:
@@ -260,7 +398,7 @@ def test_every_combination_of_switches_counts_what_it_says(
         history.happen(commits_of_known_days)
         history.happen(a_commit_beside_the_default_branch)
     dbt.build("--exclude-resource-type", "unit_test", "test")
-    seen = set()
+    seen, seen_files, seen_pairs = set(), set(), set()
     with psycopg.connect(server.url("gitmart_read", dbt_database)) as reader:  # as those who may only read
         for repository, merges, bots, classes, dates, refs, count_once in product(
             (None, history.repositories[0]), (True, False), (True, False), (["source"], ["tests", "vendored", "excluded"]),
@@ -277,12 +415,30 @@ def test_every_combination_of_switches_counts_what_it_says(
             ).fetchall()  # fmt: skip
             assert read == marts.query(brute(switches)), switches
             seen.add(str(read))
+            if merges:  # they have no files
+                hotspots, coupling = brute_files(switches)
+                words = ", ".join(f"{name} => %({name})s" for name in switches if name != "merges")
+                read = reader.execute(
+                    "select repository_id, path, commits, lines_added, lines_deleted, contributors, first_day, last_day"
+                    f" from analytics.file_hotspots({words}, until => '2024-05-03')".encode(), switches,
+                ).fetchall()  # fmt: skip
+                assert read == marts.query(hotspots), switches
+                seen_files.add(str(read))
+                read = reader.execute(
+                    "select repository_id, path, other_path, commits_together, commits, other_commits from analytics"
+                    f".file_coupling({words}, until => '2024-05-03', at_least_together => 1, most_files => 2)".encode(),
+                    switches,
+                ).fetchall()
+                assert read == marts.query(coupling), switches
+                seen_pairs.add(str(read))
         by_month = reader.execute(
             "select sum(commits), sum(new_contributors) from analytics.activity_by_period('month')"
         ).fetchone()
         assert by_month == marts.query("select sum(commits), count(distinct contributor_id) from"
                                        " analytics.fct_daily_commits where commits > 0")[0]  # fmt: skip
     assert len(seen) > 60, "the switches make a difference"
+    assert len(seen_files) > 30
+    assert len(seen_pairs) > 15
 
 
 def test_hours_are_those_of_the_authors_clock(dbt: Dbt, raw: Raw, marts: Marts) -> None:

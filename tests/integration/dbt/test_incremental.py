@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from tests.integration.dbt.conftest import FACTS, STATES, STEPS
+from tests.integration.dbt.conftest import FACTS, STATES, STEPS, commit_hash
 from tests.integration.dbt.events import (
     EVENTS,
     History,
@@ -312,6 +312,60 @@ def test_an_extraction_during_a_build_waits_for_the_next_one(dbt: Dbt, raw: Raw,
     dbt.run("--full-refresh", schema="rebuilt")
     marts.assert_equal_to_full_refresh()
     assert marts.query("select contributor_name from analytics.dim_contributor") == [("two",)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [pytest.param((), id="incremental"), pytest.param(("--full-refresh",), id="full")])
+def test_files_are_those_of_the_commits_that_the_build_has(
+    dbt: Dbt, raw: Raw, marts: Marts, words: tuple[str, ...]
+) -> None:
+    """Between fct_commits and the mart of files one commit vanishes, one is of another class, and one comes."""
+    repository, one = raw.repository("tools"), raw.person("one")
+    with raw.run(repository) as run:
+        for name in ("kept", "gone", "reclassed"):
+            run.add(name, one, paths=("README", "src/a.py"))
+    selected = ("--select", *STATES, "fct_commits", "fct_file_changes")
+    dbt.run()
+    files = "select commit_hash, file_number, path, file_class from {} order by 1, 2"
+    built = "analytics.fct_file_changes join analytics.fct_commits using (repository_id, commit_id, changed_run)"
+    names = {commit_hash(name): name for name in ("kept", "gone", "reclassed", "new")}
+    before = _versions_of_files(marts)
+
+    def extract_after_the_commits(event: Any) -> None:
+        if event.info.name == "NodeFinished" and event.data.node_info.node_name == "fct_commits":
+            with raw.run(repository) as run:
+                run.remove(commit_hash("gone"))
+                run.reclass("g", commit_hash("reclassed"))
+                run.add("new", one, paths=("README",))
+
+    statuses = dbt.invoke("run", *selected, *words, callbacks=[extract_after_the_commits])
+
+    assert set(statuses.values()) == {"success"}
+    assert marts.query("select count(*) from analytics.fct_commits") == [(3,)]
+    found = [(names[row[0]], *row[1:]) for row in marts.query(files.format(built))]
+    assert marts.query("select count(*) from analytics.fct_file_changes") == [(len(found),)]
+    assert {row[3] for row in found} == {"source"}
+    assert {row[0] for row in found} == ({"kept"} if words else {"kept", "gone", "reclassed"})
+
+    dbt.run()
+    dbt.run("--full-refresh", schema="rebuilt")
+    marts.assert_equal_to_full_refresh()
+    found = [(names[row[0]], *row[1:]) for row in marts.query(files.format(built))]
+    assert sorted(found) == [
+        ("kept", 1, "README", "source"), ("kept", 2, "src/a.py", "source"), ("new", 1, "README", "source"),
+        ("reclassed", 1, "README", "generated"), ("reclassed", 2, "src/a.py", "generated"),
+    ]  # fmt: skip
+    if not words:
+        assert set(before) & set(_versions_of_files(marts)) == {
+            row for row in before if row[0] == commit_hash("kept")
+        }, "only what changed is written again"
+
+
+def _versions_of_files(marts: Marts) -> list[tuple[Any, ...]]:
+    return marts.query(
+        "select c.commit_hash, f.file_number, f.xmin::text from analytics.fct_file_changes as f"
+        " join analytics.fct_commits as c using (repository_id, commit_id)"
+    )
 
 
 def _wait_until_somebody_waits(marts: Marts) -> None:
