@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from gitmart.contract.kinds import REQUESTED_AT
 from gitmart.controller import conditions
-from gitmart.resources.labels import REQUESTED_AT
 from gitmart.resources.repository import Repository, RepositorySpec, RepositoryStatus
 from gitmart.resources.schedule import next_time
 

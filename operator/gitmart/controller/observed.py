@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from gitmart.contract.kinds import REQUESTED_AT
 from gitmart.resources.labels import (
     DBTSCHEDULE_LABEL,
     FETCHER,
@@ -24,7 +25,6 @@ from gitmart.resources.labels import (
     JOB_NAME_LABELS,
     OWNER_UID,
     REPOSITORY_LABEL,
-    REQUESTED_AT,
     SLOT,
     URL,
     WORKER,

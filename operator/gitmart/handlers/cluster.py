@@ -28,6 +28,7 @@ from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.kube_config import load_kube_config
 
 from gitmart import __version__
+from gitmart.contract.kinds import DBT_SCHEDULES, GROUP, REPOSITORIES, VERSION
 from gitmart.handlers.errors import (
     ApiError,
     NoClusterError,
@@ -69,8 +70,8 @@ class Kind:
         return "/".join([root, *(quote(word, safe="") for word in words)])
 
 
-REPOSITORY = Kind("Repository", "gitmart.dev", "v1alpha1", "repositories")
-DBT_SCHEDULE = Kind("DbtSchedule", "gitmart.dev", "v1alpha1", "dbtschedules")
+REPOSITORY = Kind("Repository", GROUP, VERSION, REPOSITORIES)
+DBT_SCHEDULE = Kind("DbtSchedule", GROUP, VERSION, DBT_SCHEDULES)
 JOB = Kind("Job", "batch", "v1", "jobs")
 CRON_JOB = Kind("CronJob", "batch", "v1", "cronjobs")
 POD = Kind("Pod", "", "v1", "pods")

@@ -13,10 +13,10 @@ from typing import Any
 
 import kopf
 
+from gitmart.contract.kinds import DBT_SCHEDULES, GROUP, REPOSITORIES, VERSION
 from gitmart.handlers import cluster, index
 from gitmart.handlers.cluster import Kind
 from gitmart.handlers.index import DBTSCHEDULE, REPOSITORY, Indexes, Key
-from gitmart.resources.base import GROUP, VERSION
 from gitmart.resources.labels import MANAGED_BY, MANAGED_BY_LABEL
 
 Json = Mapping[str, Any]
@@ -87,19 +87,19 @@ class Registration:
         registry = self.registry
         ours: dict[str, Any] = {"registry": registry}
 
-        @kopf.index(GROUP, VERSION, "repositories", id="repositories", **ours)
+        @kopf.index(GROUP, VERSION, REPOSITORIES, id="repositories", **ours)
         async def repositories(body: Json, **_: Any) -> dict[object, object]:
             return index.index_repository(body)
 
-        @kopf.index(GROUP, VERSION, "dbtschedules", id="dbtschedules", **ours)
+        @kopf.index(GROUP, VERSION, DBT_SCHEDULES, id="dbtschedules", **ours)
         async def dbtschedules(body: Json, **_: Any) -> dict[object, object]:
             return index.index_dbtschedule(body)
 
-        @kopf.on.event(GROUP, VERSION, "repositories", **ours)
+        @kopf.on.event(GROUP, VERSION, REPOSITORIES, **ours)
         async def on_repository(body: Json, **_: Any) -> None:
             self._wake_all(cluster.REPOSITORY, body, [index.key_of(REPOSITORY, body), *self._touched(body)])
 
-        @kopf.on.event(GROUP, VERSION, "dbtschedules", **ours)
+        @kopf.on.event(GROUP, VERSION, DBT_SCHEDULES, **ours)
         async def on_dbtschedule(body: Json, **_: Any) -> None:
             known = self._known()
             claims = known.claims(DBTSCHEDULE, index.target_of(body))

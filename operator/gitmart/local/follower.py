@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from gitmart.contract.kinds import REQUESTED_AT
 from gitmart.contract.outcomes import Outcome
 from gitmart.contract.result import read_result
 from gitmart.controller import cron, dbtschedule, extraction, repository, transformation
@@ -27,7 +28,6 @@ from gitmart.local.processes import Launcher, Process
 from gitmart.local.requests import waiting
 from gitmart.local.runs import End, Key, Record, Runs, ended, key_of, left_behind
 from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
-from gitmart.resources.labels import REQUESTED_AT
 from gitmart.resources.manifests import AnyResource
 from gitmart.resources.repository import Repository, RepositoryStatus
 

@@ -31,8 +31,6 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
-GROUP = "gitmart.dev"
-VERSION = "v1alpha1"
 API_VERSION: Final = "gitmart.dev/v1alpha1"
 NAME_LIMIT = 47  # characters: a CronJob's name holds 52, and `-full` is appended for a sibling
 CEL_KEY = "x-kubernetes-validations"

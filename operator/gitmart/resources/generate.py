@@ -18,8 +18,9 @@ import yaml
 from pydantic.json_schema import GenerateJsonSchema
 
 from gitmart.contract.durations import format_duration
+from gitmart.contract.kinds import GROUP, VERSION
 from gitmart.resources import dbtschedule, repository
-from gitmart.resources.base import API_VERSION, CEL_KEY, GROUP, NAME_RULE, VERSION, Model, Resource
+from gitmart.resources.base import API_VERSION, CEL_KEY, NAME_RULE, Model, Resource
 from gitmart.resources.columns import PrinterColumn
 from gitmart.resources.quantity import Quantity
 

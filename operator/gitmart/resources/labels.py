@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitmart.resources.base import GROUP
+from gitmart.contract.kinds import GROUP
 
 REPOSITORY_LABEL = f"{GROUP}/repository"
 DBTSCHEDULE_LABEL = f"{GROUP}/dbtschedule"
@@ -15,7 +15,6 @@ OWNER_UID = f"{GROUP}/owner-uid"  # of that resource, should the owner reference
 GIT_HOST = f"{GROUP}/git-host"
 URL = f"{GROUP}/url"  # that a Job was made to read
 IMAGE = f"{GROUP}/image"  # which the operator had the Job made with, whatever others make of it
-REQUESTED_AT = f"{GROUP}/requested-at"  # on a resource: run now, please; on a Job: which request it answers
 
 FULL_REFRESH = f"{GROUP}/full-refresh"  # on a Job: "true" if dbt rebuilds its incremental models from nothing
 

@@ -16,7 +16,8 @@ from typing import Final, TypeAlias
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from gitmart.resources.base import API_VERSION, GROUP
+from gitmart.contract.kinds import GROUP
+from gitmart.resources.base import API_VERSION
 from gitmart.resources.config_map import ConfigMap
 from gitmart.resources.dbtschedule import DbtSchedule
 from gitmart.resources.documents import FILE_LIMIT, UnreadableError, as_kubectl_sends, read_documents

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitmart.contract.durations import format_duration
+from gitmart.contract.kinds import REQUESTED_AT
 from gitmart.contract.sizes import format_size
 from gitmart.resources.labels import (
     GENERATION,
@@ -14,7 +15,6 @@ from gitmart.resources.labels import (
     MANAGED_BY_LABEL,
     OWNER_UID,
     REPOSITORY_LABEL,
-    REQUESTED_AT,
     SLOT,
     URL,
 )

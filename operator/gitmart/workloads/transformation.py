@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from gitmart.contract.durations import format_duration
+from gitmart.contract.kinds import REQUESTED_AT
 from gitmart.resources.build import build_options, fetch_options, lineage_options
 from gitmart.resources.dbtschedule import DbtSchedule
 from gitmart.resources.labels import (
@@ -17,7 +18,6 @@ from gitmart.resources.labels import (
     MANAGED_BY,
     MANAGED_BY_LABEL,
     OWNER_UID,
-    REQUESTED_AT,
     SLOT,
     full_refresh_cron_job_of,
 )

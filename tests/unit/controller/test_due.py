@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from gitmart.contract.kinds import REQUESTED_AT
 from gitmart.controller import repository as statuses
 from gitmart.controller.due import Due, backoff, due, next_slot
-from gitmart.resources.labels import REQUESTED_AT
 from gitmart.resources.repository import Repository
 
 from .objects import SECOND, T0, a_repository, a_run

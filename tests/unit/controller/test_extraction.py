@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from gitmart.contract.kinds import REQUESTED_AT
 from gitmart.controller import repository as statuses
 from gitmart.controller.children import Child
 from gitmart.controller.conditions import INVALID_SPEC, find
 from gitmart.controller.extraction import Check, Decision, Policy, Seen, decide, job_of
 from gitmart.controller.observed import JobSeen, PodSeen
 from gitmart.resources.host_metadata import HostMetadata
-from gitmart.resources.labels import REQUESTED_AT
 from gitmart.resources.repository import Identity, Repository, RepositoryStatus
 
 from .objects import SECOND, T0, a_job, a_pod, a_repository, a_run, an_ended_pod

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from gitmart.contract.kinds import REQUESTED_AT
 from gitmart.controller.children import Child
 from gitmart.controller.conditions import find
 from gitmart.controller.observed import CronJobSeen
 from gitmart.controller.transformation import Decision, Seen, decide, job_of
 from gitmart.resources.dbtschedule import AfterExtraction, DbtSchedule, DbtScheduleStatus
-from gitmart.resources.labels import REQUESTED_AT
 
 from .objects import SECOND, T0, a_job, a_pod, a_schedule, an_ended_pod
 
