@@ -4,33 +4,9 @@ with days as (
     {{ chosen_days() }}
 ),
 
-amounts as (
-    select
-        days.contributor_id,
-        case {{ given('of_whom') }}
-            when 'contributor' then cast(days.contributor_id as text)
-            when 'organization' then {{ organization('people.email') }}
-            else cast({{ refuse('of_whom', ['contributor', 'organization']) }} as text)
-        end as holder,
-        case {{ given('measure') }}
-            when 'commits' then days.commits
-            when 'lines' then days.lines_added + days.lines_deleted
-            else cast(cast({{ refuse('measure', ['commits', 'lines']) }} as text) as bigint)
-        end as amount
-    from days
-    inner join {{ ref('dim_contributor') }} as people on days.contributor_id = people.contributor_id
-    where {{ is_within('days.activity_day') }}
-),
-
 -- Who made none of what is measured is not counted in n.
 holders as (
-    select
-        holder,
-        cast(sum(amount) as bigint) as amount
-    from amounts
-    where holder is not null
-    group by holder
-    having sum(amount) > 0
+    {{ holders_of('days') }}
 ),
 
 ranked as (

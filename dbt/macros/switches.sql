@@ -12,6 +12,8 @@
                  count_rewrites_once
 
     NULL for any of them is its default. Another value is refused.
+
+    Functions of which it makes sense have `contributor`, too: the person's id; NULL: all.
 #}
 
 
@@ -35,8 +37,11 @@
     Whether a row of `relation` (commits or days, with the flags of a commit) and its person are chosen; days apart.
     Without `merges` for what merges have none of.
 #}
-{% macro is_chosen(relation, people, kind='contributor_kind', merges=true) -%}
+{% macro is_chosen(relation, people, kind='contributor_kind', id='contributor_id', merges=true) -%}
     ({{ relation }}.repository_id = repository or repository is null)
+    {% if 'contributor' in model.get('arguments', []) | map(attribute='name') %}
+        and ({{ people }}.{{ id }} = contributor or contributor is null)
+    {% endif %}
     {% if merges %}
         and ({{ given('merges') }} or not {{ relation }}.is_merge)
     {% endif %}
@@ -112,6 +117,36 @@
         end
         and {{ classes_are_known() }}
         and {{ is_chosen('activity', 'people') }}
+{%- endmacro %}
+
+
+{#
+    Who holds how much of what `measure` and `of_whom` say, those who made none of it left out: holder and amount.
+    `days` is a relation of chosen_days.
+#}
+{% macro holders_of(days) -%}
+    select
+        amounts.holder,
+        cast(sum(amounts.amount) as bigint) as amount
+    from (
+        select
+            case {{ given('of_whom') }}
+                when 'contributor' then cast({{ days }}.contributor_id as text)
+                when 'organization' then {{ organization('people.email') }}
+                else cast({{ refuse('of_whom', ['contributor', 'organization']) }} as text)
+            end as holder,
+            case {{ given('measure') }}
+                when 'commits' then {{ days }}.commits
+                when 'lines' then {{ days }}.lines_added + {{ days }}.lines_deleted
+                else cast(cast({{ refuse('measure', ['commits', 'lines']) }} as text) as bigint)
+            end as amount
+        from {{ days }}
+        inner join {{ ref('dim_contributor') }} as people on {{ days }}.contributor_id = people.contributor_id
+        where {{ is_within(days ~ '.activity_day') }}
+    ) as amounts
+    where amounts.holder is not null
+    group by amounts.holder
+    having sum(amounts.amount) > 0
 {%- endmacro %}
 
 

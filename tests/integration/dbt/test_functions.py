@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -28,10 +28,13 @@ FUNCTIONS = (
     "contributor_engagement()",
     "contributor_flow('month')",
     "contributor_levels()",
+    "counted_commits()",
     "file_coupling()",
     "file_hotspots()",
+    "lorenz_curve()",
     "organization_activity()",
     "release_frequency('month')",
+    "repository_activity()",
 )
 PUBLISHED = (1000, 202, 90, 33, 332, 343, 42, 433)  # CHAOSS, Contributor Absence Factor
 
@@ -136,6 +139,15 @@ def the_numbers_of_the_absence_factor(written: Written) -> None:
     assert written.rows("select * from concentration()") == [
         (8, 2475, 2, Decimal("0.485505"), Decimal("0.554863"), Decimal("0.404040"))
     ]
+    # The trapezoids between the curve and the diagonal, twice: the Gini coefficient again.
+    curve = [(0, Decimal(0), 0, Decimal(0)), *written.rows("select * from lorenz_curve()")]
+    assert [(holders, amount) for holders, _, amount, _ in curve] == [
+        (0, 0), (1, 33), (2, 75), (3, 165), (4, 367), (5, 699), (6, 1042), (7, 1475), (8, 2475)
+    ]  # fmt: skip
+    area = sum((x1 - x0) * (y0 + y1) for (_, x0, _, y0), (_, x1, _, y1) in pairwise(curve))
+    assert abs(1 - area - Decimal("0.485505")) < Decimal("0.00001")
+    assert written.rows("select holders from lorenz_curve(points => 3)") == [(3,), (6,), (8,)]
+    assert written.rows("select holders from lorenz_curve(points => 0)") == [(8,)]
     [(_, lines, factor, *_)] = written.rows("select * from concentration(measure => 'lines')")
     assert (lines, factor) == (11 * 2475, 2)
     assert written.rows("select holders, gini_coefficient from concentration(until => '2024-04-30')") == [(0, None)]
@@ -238,6 +250,11 @@ def periods_and_newcomers(written: Written) -> None:
     assert written.rows(f"select {columns} from activity_by_period('year', bots => false)") == [
         ("2024-01-01", 1, 1, 1, 1), ("2025-01-01", 1, 1, 1, 0),
     ]  # fmt: skip
+    assert written.rows(f"select {columns} from activity_by_period('year', contributor => 2)") == [
+        ("2025-01-01", 2, 2, 1, 1),
+    ]
+    assert written.rows("select contributor_id, commits from contributor_activity(contributor => 2)") == [(2, 2)]
+    assert written.rows("select contributor_id from contributor_engagement(contributor => 1)") == [(1,)]
 
 
 def files_and_directories_that_change_most(written: Written) -> None:
@@ -414,6 +431,13 @@ def test_every_combination_of_switches_counts_what_it_says(
                 f"({words}) order by 1".encode(), switches,
             ).fetchall()  # fmt: skip
             assert read == marts.query(brute(switches)), switches
+            for function, counted in (("counted_commits", "count(*)"), ("repository_activity", "sum(commits)")):
+                sums = (
+                    f"select coalesce({counted}, 0), coalesce(sum(lines_added), 0) from analytics.{function}({words})"
+                )
+                assert reader.execute(sums.encode(), switches).fetchall() == [
+                    (sum(row[1] for row in read), sum(row[2] for row in read))
+                ], (function, switches)
             seen.add(str(read))
             if merges:  # they have no files
                 hotspots, coupling = brute_files(switches)
