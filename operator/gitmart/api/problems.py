@@ -35,6 +35,11 @@ def not_found(what: str, parameter: str, value: object) -> ProblemError:
     return ProblemError(HTTPStatus.NOT_FOUND, f"there is no {what} {value!r}", parameter=parameter)
 
 
+def invalid_parameter(parameter: str, why: str) -> ProblemError:
+    """Return the problem of a parameter whose value is not allowed; `why` says what is."""
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"parameter {parameter} {why}", parameter=parameter)
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Let every error of the API be told as a problem."""
     app.add_exception_handler(ProblemError, _of_problem)

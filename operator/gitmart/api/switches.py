@@ -6,13 +6,14 @@ They are the same query parameters everywhere, and go to the warehouse's functio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, LiteralString
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from gitmart.contract.file_classes import FileClass
 
@@ -39,35 +40,73 @@ class CountOnce(StrEnum):
     EVERYWHERE = "everywhere"
 
 
-class Switches(BaseModel):
-    """The switches of a request. What is None is the default of the warehouse's functions."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _written_as_day(value: object) -> object:
+    # Pydantic takes seconds since 1970 and instants for dates, too.
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("is not a day: write YYYY-MM-DD, from 0001-01-01 to 9999-12-31")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_written_as_day)]
+
+
+class Days(BaseModel):
+    """From when until when."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    since: date | None = Field(None, description="First UTC day that counts.")
-    until: date | None = Field(None, description="Last UTC day that counts.")
+    since: Day | None = Field(None, description="First UTC day that counts.", examples=["2022-01-01"])
+    until: Day | None = Field(None, description="Last UTC day that counts.", examples=["2023-12-31"])
+
+    NAMES: ClassVar = ("since", "until", "merges", "bots", "classes", "dates", "refs", "count_once")
+
+    @field_validator("until")
+    @classmethod
+    def _not_before_since(cls, until: date | None, others: ValidationInfo) -> date | None:
+        since = others.data.get("since")
+        if since is not None and until is not None and until < since:
+            raise ValueError(f"is before since, which is {since}: allowed is that day or a later one")
+        return until
+
+    def arguments(self, *without: str) -> dict[str, Any]:
+        """Return the parameters of a query, but for those a function does not have."""
+        values = self.model_dump(mode="json", include=set(self.NAMES))
+        return {name: value for name, value in values.items() if name not in without}
+
+
+class CommitSwitches(Days):
+    """The switches of what goes by the author date of commits, and knows no lines."""
+
     merges: bool = Field(default=True, description="Whether merges count.")
     bots: bool = Field(default=True, description="Whether commits by bots and coding assistants count.")
-    classes: list[FileClass] | None = Field(
-        None, description="Whose lines and files count; without it those of the classes that the project counts."
-    )
-    dates: DateKind = Field(DateKind.AUTHORED, description="Which of a commit's two dates counts.")
     refs: Refs = Field(Refs.DEFAULT_BRANCH, description="Commits of the default branch, or of all selected refs.")
     count_once: CountOnce | None = Field(
         None, description="Whether a change that was copied counts once; without it as the project says."
     )
 
-    NAMES: ClassVar = ("since", "until", "merges", "bots", "classes", "dates", "refs", "count_once")
 
-    def arguments(self, *without: str) -> dict[str, Any]:
-        """Return the parameters of a query, but for those a function does not have."""
-        return {name: value for name, value in self.model_dump(mode="json").items() if name not in without}
+class CommitterSwitches(CommitSwitches):
+    """The switches of what is counted by committers."""
+
+    dates: DateKind = Field(DateKind.COMMITTED, description="Which of a commit's two dates counts.")
+
+
+class Switches(CommitSwitches):
+    """All switches. What is None is the default of the warehouse's functions."""
+
+    classes: list[FileClass] | None = Field(
+        None, description="Whose lines and files count; without it those of the classes that the project counts."
+    )
+    dates: DateKind = Field(DateKind.AUTHORED, description="Which of a commit's two dates counts.")
 
 
 SwitchesQuery = Annotated[Switches, Query()]
 
 
-def named(*, without: Collection[str] = ()) -> LiteralString:
+def named(*, of: type[Days] = Switches, without: Collection[str] = ()) -> LiteralString:
     """
     Return the switches as named arguments of a function, in SQL: `since => %(since)s, …`.
 
@@ -78,6 +117,8 @@ def named(*, without: Collection[str] = ()) -> LiteralString:
         "dates": "text", "refs": "text", "count_once": "text",
     }  # fmt: skip
     words: list[LiteralString] = [
-        name + " => cast(%(" + name + ")s as " + kind + ")" for name, kind in kinds.items() if name not in without
+        name + " => cast(%(" + name + ")s as " + kind + ")"
+        for name, kind in kinds.items()
+        if name in of.model_fields and name not in without
     ]
     return ", ".join(words)
