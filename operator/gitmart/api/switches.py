@@ -53,15 +53,33 @@ def _written_as_day(value: object) -> object:
 Day = Annotated[date, BeforeValidator(_written_as_day)]
 
 
-class Days(BaseModel):
-    """From when until when."""
+def _written_as_flag(value: object) -> object:
+    if isinstance(value, str) and value not in {"true", "false"}:
+        raise ValueError("is neither true nor false: allowed are true, false")
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_written_as_flag)]
+
+
+class Choice(BaseModel):
+    """Some of the switches. What is None is the default of the warehouse's functions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    NAMES: ClassVar = ("since", "until", "merges", "bots", "classes", "dates", "refs", "count_once")
+
+    def arguments(self, *without: str) -> dict[str, Any]:
+        """Return the parameters of a query, but for those a function does not have."""
+        values = self.model_dump(mode="json", include=set(self.NAMES))
+        return {name: value for name, value in values.items() if name not in without}
+
+
+class Days(Choice):
+    """From when until when."""
+
     since: Day | None = Field(None, description="First UTC day that counts.", examples=["2022-01-01"])
     until: Day | None = Field(None, description="Last UTC day that counts.", examples=["2023-12-31"])
-
-    NAMES: ClassVar = ("since", "until", "merges", "bots", "classes", "dates", "refs", "count_once")
 
     @field_validator("until")
     @classmethod
@@ -71,21 +89,29 @@ class Days(BaseModel):
             raise ValueError(f"is before since, which is {since}: allowed is that day or a later one")
         return until
 
-    def arguments(self, *without: str) -> dict[str, Any]:
-        """Return the parameters of a query, but for those a function does not have."""
-        values = self.model_dump(mode="json", include=set(self.NAMES))
-        return {name: value for name, value in values.items() if name not in without}
 
+class WhichCommits(Choice):
+    """Which commits count."""
 
-class CommitSwitches(Days):
-    """The switches of what goes by the author date of commits, and knows no lines."""
-
-    merges: bool = Field(default=True, description="Whether merges count.")
-    bots: bool = Field(default=True, description="Whether commits by bots and coding assistants count.")
+    merges: Flag = Field(default=True, description="Whether merges count.")
+    bots: Flag = Field(default=True, description="Whether commits by bots and coding assistants count.")
     refs: Refs = Field(Refs.DEFAULT_BRANCH, description="Commits of the default branch, or of all selected refs.")
     count_once: CountOnce | None = Field(
         None, description="Whether a change that was copied counts once; without it as the project says."
     )
+
+
+class WhichLines(Choice):
+    """Which of a commit's lines count, and when."""
+
+    classes: list[FileClass] | None = Field(
+        None, description="Whose lines and files count; without it those of the classes that the project counts."
+    )
+    dates: DateKind = Field(DateKind.AUTHORED, description="Which of a commit's two dates counts.")
+
+
+class CommitSwitches(Days, WhichCommits):
+    """The switches of what goes by the author date of commits, and knows no lines."""
 
 
 class CommitterSwitches(CommitSwitches):
@@ -94,19 +120,18 @@ class CommitterSwitches(CommitSwitches):
     dates: DateKind = Field(DateKind.COMMITTED, description="Which of a commit's two dates counts.")
 
 
-class Switches(CommitSwitches):
-    """All switches. What is None is the default of the warehouse's functions."""
+class DaySwitches(WhichCommits, WhichLines):
+    """The switches of what is said of one day."""
 
-    classes: list[FileClass] | None = Field(
-        None, description="Whose lines and files count; without it those of the classes that the project counts."
-    )
-    dates: DateKind = Field(DateKind.AUTHORED, description="Which of a commit's two dates counts.")
+
+class Switches(CommitSwitches, DaySwitches):
+    """All switches."""
 
 
 SwitchesQuery = Annotated[Switches, Query()]
 
 
-def named(*, of: type[Days] = Switches, without: Collection[str] = ()) -> LiteralString:
+def named(*, of: type[Choice] = Switches, without: Collection[str] = ()) -> LiteralString:
     """
     Return the switches as named arguments of a function, in SQL: `since => %(since)s, …`.
 

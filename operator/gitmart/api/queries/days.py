@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from gitmart.api.queries.paging import FIRST, Order, Page, Paging, page
 from gitmart.api.reader import Reader
-from gitmart.api.switches import Switches, named
+from gitmart.api.switches import DaySwitches, named
 
 
 class CommitRow(BaseModel):
@@ -32,7 +32,7 @@ async def commits(
     reader: Reader,
     repository: int,
     day: date,
-    switches: Switches,
+    switches: DaySwitches,
     *,
     contributor: int | None = None,
     paging: Paging = FIRST,
@@ -43,7 +43,7 @@ async def commits(
         CommitRow,
         "select * from {schema}.counted_commits(repository => %(repository)s,"
         " contributor => cast(%(contributor)s as bigint), since => cast(%(day)s as date),"
-        " until => cast(%(day)s as date), " + named(without=("since", "until")) + ")",
+        " until => cast(%(day)s as date), " + named(of=DaySwitches) + ")",
         switches.arguments("since", "until")
         | {"repository": repository, "contributor": contributor, "day": day.isoformat()},
         Order("counted_at", "timestamptz", "commit_hash", "text", descending=True),

@@ -72,6 +72,7 @@ _Integer = Annotated[int, Field(ge=-BIGINT, le=BIGINT)]
 _KINDS: Mapping[str, TypeAdapter[Any]] = {
     "bigint": TypeAdapter(_Integer | None),
     "numeric": TypeAdapter(Annotated[float, Field(allow_inf_nan=False)] | None),
+    "double precision": TypeAdapter(Annotated[float, Field(allow_inf_nan=False)] | None),
     "text": TypeAdapter(Annotated[str, AfterValidator(storable)] | None),
     "date": TypeAdapter(date | None),
     "timestamptz": TypeAdapter(AwareDatetime | None),
