@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from gitmart import __version__
 from gitmart.api.problems import add_problem_handlers
 from gitmart.api.reader import Reader
-from gitmart.api.routes import repositories
+from gitmart.api.routes import activity, contributors, repositories, runs
+from gitmart.api.routes.description import describe
 from gitmart.api.settings import Settings
 
 
@@ -32,5 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     add_problem_handlers(app)
-    app.include_router(repositories.router)
+    for routes in (repositories, contributors, activity, runs):
+        app.include_router(routes.router)
+    describe(app)
     return app

@@ -19,7 +19,9 @@ class CommitRow(BaseModel):
     contributor_id: int = Field(description="Who wrote it.", examples=[7])
     contributor_name: str = Field(examples=["Ada Gardener"])
     contributor_kind: str = Field(description="human, bot or assistant.", examples=["human"])
-    counted_at: datetime = Field(description="The date that counts: of author or committer.")
+    counted_at: datetime = Field(
+        description="The date that counts: of author or committer.", examples=["2022-03-14T09:00:00Z"]
+    )
     counted_on: date = Field(description="Its UTC day.", examples=["2022-03-14"])
     is_merge: bool = Field(examples=[False])
     in_default_branch: bool = Field(examples=[True])

@@ -1,0 +1,90 @@
+"""The OpenAPI document: what FastAPI makes of the routes, and the problems that any of them may answer with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from gitmart.api.problems import MEDIA_TYPE
+
+TAGS = [
+    {"name": "repositories", "description": "Repositories, their people, branches and releases."},
+    {"name": "contributors", "description": "People: who works, comes, stays and goes."},
+    {"name": "activity", "description": "What happened when, and on how few it rests."},
+    {"name": "runs", "description": "Runs of dbt, and how fresh the data is."},
+    {"name": "catalogue", "description": "What each figure means."},
+]
+DESCRIPTION = """\
+What counts is chosen by switches, query parameters that have one name everywhere: `since`, `until`, `merges`, `bots`,
+`classes`, `dates`, `refs`, `count_once`. A table comes as JSON, CSV, Parquet or a stream of Arrow, by `format` or by the
+header `Accept`; long ones come in pages. Every error is a problem (RFC 9457) that names the parameter and says what is
+allowed."""
+PROBLEM = {
+    "title": "Problem",
+    "description": "Why a request has no answer, by RFC 9457.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string", "description": "What the status means."},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What was wrong, and what is allowed."},
+        "parameter": {"type": "string", "description": "The parameter that was wrong."},
+    },
+}
+_EXAMPLES = {
+    404: ("Nothing has this id.", "Not Found", "there is no repository 99", "repository"),
+    406: (
+        "The header Accept allows no format that there is.",
+        "Not Acceptable",
+        "header Accept allows no format …",
+        "",
+    ),
+    422: (
+        "A parameter is wrong.",
+        "Unprocessable Content",
+        "query parameter dates: Input should be 'authored' or 'committed'",
+        "dates",
+    ),
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Let the application describe itself, problems included."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=DESCRIPTION,
+                routes=app.routes,
+                tags=TAGS,
+            )
+            made.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+            for path in made["paths"].values():
+                for operation in path.values():
+                    _tell_problems(operation)
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign] # so FastAPI's manual says
+
+
+def _tell_problems(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
+    statuses = [404] * bool(parameters & {"repository", "contributor", "run"}) + [406] * ("format" in parameters)
+    for status in [*statuses, *([422] if parameters else ())]:
+        description, title, detail, parameter = _EXAMPLES[status]
+        example = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+        responses[str(status)] = _problem(description, example | ({"parameter": parameter} if parameter else {}))
+    responses.setdefault("default", _problem("Any other problem."))
+
+
+def _problem(description: str, example: dict[str, Any] | None = None) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {"description": description, "content": {MEDIA_TYPE: content | ({"example": example} if example else {})}}

@@ -1,0 +1,90 @@
+"""The query parameters of several routes. Each route has one model of all of its own, so that others are refused."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, Field
+
+from gitmart.api.queries.paging import BIGINT, MOST_ROWS, Paging, storable
+from gitmart.api.routes.formats import Format
+from gitmart.api.switches import Choice
+
+Id = Annotated[int, Field(ge=1, le=BIGINT)]
+RepositoryPath = Annotated[
+    int, Path(ge=1, le=BIGINT, description="Id of a repository, as in dim_repository.", examples=[1])
+]
+ContributorPath = Annotated[
+    int, Path(ge=1, le=BIGINT, description="Id of a person, as in dim_contributor.", examples=[7])
+]
+
+
+class Tabular(Choice):
+    """A table."""
+
+    format: Format | None = Field(
+        None, description="How the table is written; without it, what the header Accept asks for, else JSON."
+    )
+
+
+class Listed(Tabular):
+    """A table in pages."""
+
+    limit: int = Field(100, ge=1, le=MOST_ROWS, description="Rows of a page at most.")
+    cursor: str | None = Field(
+        None,
+        max_length=4096,
+        pattern=r"^[A-Za-z0-9_-]+=*$",
+        description="next_cursor of the page before, with all other parameters as they were.",
+    )
+
+    @property
+    def paging(self) -> Paging:
+        """Which page is asked for."""
+        return Paging(self.limit, self.cursor)
+
+
+class OfRepository(Choice):
+    """Of one repository, or of all."""
+
+    repository: Id | None = Field(
+        None, description="Id of a repository, as in dim_repository; without it all.", examples=[1]
+    )
+
+
+class OfContributor(Choice):
+    """Of one person, or of all."""
+
+    contributor: Id | None = Field(
+        None, description="Id of a person, as in dim_contributor; without it all.", examples=[7]
+    )
+
+
+class Searched(BaseModel):
+    """What is looked for by a part of its name."""
+
+    search: Annotated[str, AfterValidator(storable)] | None = Field(
+        None, min_length=1, max_length=200, pattern=r"^[^\x00]+$", description="Part of the name, in any letters."
+    )
+
+
+class Direction(StrEnum):
+    """Which way a list is sorted."""
+
+    ASCENDING = "asc"
+    DESCENDING = "desc"
+
+
+class Ordered(Choice):
+    """A list that is sorted either way."""
+
+    order: Direction | None = Field(
+        None, description="asc or desc; without it names ascending, all else descending. Null comes last either way."
+    )
+
+    @property
+    def descending(self) -> bool | None:
+        """Whether it is sorted descending; None: as is usual for what it is sorted by."""
+        return None if self.order is None else self.order is Direction.DESCENDING
