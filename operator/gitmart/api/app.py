@@ -1,27 +1,61 @@
-"""The application: what is served where."""
+"""The application: what is served where, and what stands around it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from gitmart import __version__
+from gitmart.api.middleware.authentication import Authenticator
+from gitmart.api.middleware.body import BodyLimit
+from gitmart.api.middleware.cache import Cache
+from gitmart.api.middleware.entry import Entry
+from gitmart.api.middleware.gate import PUBLIC, Gate
+from gitmart.api.middleware.meters import Meters
+from gitmart.api.middleware.oidc import Verifier, fetch_with
+from gitmart.api.middleware.signin import sign_in_routes
+from gitmart.api.middleware.tokens import TokenFile, TokensError
+from gitmart.api.probes import probe_routes
 from gitmart.api.problems import add_problem_handlers
 from gitmart.api.reader import Reader
 from gitmart.api.routes import activity, contributors, repositories, runs
 from gitmart.api.routes.description import describe
 from gitmart.api.settings import Settings
+from gitmart.api.watermark import Watch, look_with
+from gitmart.contract.settings import SettingsError
+
+# Paths that need no warehouse, besides the public ones.
+STANDING = ("/openapi.json",)
+EXPOSED = [
+    "ETag",
+    "Last-Modified",
+    "Link",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+]  # to scripts of other origins
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application; it connects to the warehouse while it is served."""
+    """
+    Return the application; it connects to the warehouse while it is served.
+
+    Raise SettingsError when a file that the settings name cannot be used. Its `state` holds what routes and pages may
+    use: `settings`, `reader`, `watch`, `meters`, `stopping` (an event: streams without an end shall end).
+    """
+    authenticator = _authenticator(settings)
+    reader, meters, stopping = Reader(settings), Meters(), asyncio.Event()
+    watch = Watch(look_with(reader), settings.check_interval)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with Reader(settings) as reader:
-            app.state.reader = reader
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with reader:
             yield
 
     app = FastAPI(
@@ -32,8 +66,75 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # the pages of FastAPI load their script from elsewhere
         redoc_url=None,
     )
+    state = app.state
+    state.settings, state.reader, state.watch, state.meters, state.stopping = settings, reader, watch, meters, stopping
     add_problem_handlers(app)
+    app.router.routes.extend(probe_routes(watch, stopping))
+    if authenticator.tokens:
+        app.router.routes.extend(sign_in_routes(authenticator.tokens, settings.session_duration))
     for routes in (repositories, contributors, activity, runs):
         app.include_router(routes.router)
     describe(app)
+    _surround(app, settings, authenticator)
     return app
+
+
+def _surround(app: FastAPI, settings: Settings, authenticator: Authenticator) -> None:
+    """Put the layers around the routes, the innermost first."""
+    meters, watch, reader = app.state.meters, app.state.watch, app.state.reader
+    caches: list[Cache] = []
+
+    def cache(inner: ASGIApp) -> Cache:
+        caches.append(
+            Cache(
+                inner, watch=watch, size=settings.cache_size, most=settings.max_requests,
+                without=(*PUBLIC, *STANDING), meters=meters,
+            )
+        )  # fmt: skip
+        return caches[-1]
+
+    app.add_middleware(cache)
+    app.add_middleware(
+        Gate, authenticator=authenticator, rate=settings.rate_limit, burst=settings.rate_burst, meters=meters
+    )
+    app.add_middleware(BodyLimit, limit=settings.body_limit, meters=meters)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "HEAD"],
+            allow_headers=["Authorization", "If-None-Match"], expose_headers=EXPOSED, max_age=600,
+        )  # fmt: skip
+    app.add_middleware(
+        Entry, root_path=settings.root_path, hsts=settings.hsts, meters=meters, access_log=settings.access_log
+    )
+
+    def gauges() -> Mapping[str, Mapping[str, float]]:
+        connections, known = reader.connections, watch.last
+        return {
+            "gitmart_api_pool_connections": {word: connections[word] for word in ("busy", "idle")},
+            "gitmart_api_pool_waiting": {"": connections["waiting"]},
+            "gitmart_api_requests_in_progress": {"": sum(each.in_progress for each in caches)},
+            "gitmart_api_cache_bytes": {"": sum(each.answers.size for each in caches)},
+            "gitmart_api_cache_entries": {"": sum(len(each.answers) for each in caches)},
+            "gitmart_api_warehouse_ready": {"": known.lacking is None},
+            "gitmart_api_build_in_progress": {"": known.building},
+        }
+
+    meters.show(gauges)
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    tokens, verifier = None, None
+    try:
+        if settings.tokens_file:
+            tokens = TokenFile(settings.tokens_file)
+    except TokensError as error:
+        raise SettingsError([f"--tokens-file: {error}"]) from None
+    if settings.oidc_issuer:
+        try:
+            fetch = fetch_with(settings.oidc_ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                [f"--oidc-ca-file: {settings.oidc_ca_file} holds no certificates in PEM form: {error.strerror}"]
+            ) from None
+        verifier = Verifier(settings.oidc_issuer, settings.oidc_audience, settings.oidc_algorithms, fetch)
+    return Authenticator(tokens, verifier)

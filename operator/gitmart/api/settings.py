@@ -1,37 +1,288 @@
-"""The settings of the API's process, read once at its start."""
+"""The settings of `gitmart api`, as one table."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
 
+from gitmart.contract.settings import (
+    SHOWN,
+    Setting,
+    SettingsError,
+    add_options,
+    duration,
+    is_network,
+    number,
+    one_of,
+    read_settings,
+    size,
+    truth,
+    words,
+)
 from gitmart.contract.target_schema import ALLOWED, DEFAULT, SCHEMA_VARIABLE, may_be_target
 from gitmart.warehouse.connections import warehouse_url
-from gitmart.warehouse.errors import SettingError
+
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+NO_PORT = -1
+
+_OPTION_OF_AUTHENTICATION = (
+    "nobody is told who may ask: give --tokens-file with static tokens, --oidc-issuer and --oidc-audience for bearer "
+    "tokens of OpenID Connect, or, to answer everybody, --no-authentication"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    Where the marts are and how they are served.
+    What the administrator decided; see TABLE for the meaning of each.
 
-    `url` is a connection URL of the role gitmart_read. `statement_timeout`: PostgreSQL ends a query that takes longer.
+    `url` is a connection URL of the role gitmart_read. `metrics_port` is NO_PORT for none.
     """
 
     url: str = field(repr=False)
-    schema: str = DEFAULT
-    host: str = "127.0.0.1"
-    port: int = 8080  # 0: a free one
-    connections: int = 4  # at most, to the warehouse
-    statement_timeout: timedelta = timedelta(seconds=10)
+    schema: str
+    host: str
+    port: int
+    metrics_port: int
+    tokens_file: Path | None
+    oidc_issuer: str
+    oidc_audience: str
+    oidc_algorithms: tuple[str, ...]
+    oidc_ca_file: Path | None
+    no_authentication: bool
+    session_duration: timedelta
+    rate_limit: int
+    rate_burst: int
+    body_limit: int
+    max_requests: int
+    connections: int
+    connection_timeout: timedelta
+    statement_timeout: timedelta
+    check_interval: timedelta
+    cache_size: int
+    cors_origins: tuple[str, ...]
+    hsts: timedelta
+    trusted_proxies: tuple[str, ...]
+    root_path: str
+    grace: timedelta
+    access_log: bool
+    log_level: str
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
-        """Return the settings of a command line; raise a WarehouseError naming the option or variable that is wrong."""
-        schema = arguments.schema or environment.get(SCHEMA_VARIABLE) or DEFAULT
-        if not may_be_target(schema):
-            source = "--schema" if arguments.schema else SCHEMA_VARIABLE
-            raise SettingError(f"{source} is {schema!r}, {ALLOWED}")
-        return cls(url=warehouse_url(environment), schema=schema, host=arguments.host, port=arguments.port)
+        """
+        Return the settings; a flag goes before its variable, an empty one is the default.
+
+        Raise SettingsError naming each that is wrong, else a WarehouseError when there is no connection URL.
+        """
+        values, mistakes = read_settings(TABLE, arguments, environment)
+        if not mistakes:
+            mistakes = list(_contradictions(**values))
+        if mistakes:
+            raise SettingsError(mistakes)
+        return cls(url=warehouse_url(environment), **values)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add an option per setting."""
+    add_options(parser, TABLE)
+
+
+def _contradictions(
+    *,
+    port: int,
+    metrics_port: int,
+    tokens_file: Path | None,
+    oidc_issuer: str,
+    oidc_audience: str,
+    no_authentication: bool,
+    **_: object,
+) -> list[str]:
+    """Return what is wrong of settings that are each right."""
+    found = []
+    if bool(oidc_issuer) != bool(oidc_audience):
+        lacking = "--oidc-audience" if oidc_issuer else "--oidc-issuer"
+        found.append(f"{lacking} is missing: a token is taken only from the issuer, and only if made for the audience")
+    asked = bool(tokens_file or oidc_issuer or oidc_audience)
+    if no_authentication and asked:
+        found.append("--no-authentication excludes --tokens-file and --oidc-issuer: leave one of them out")
+    elif not no_authentication and not asked:
+        found.append(_OPTION_OF_AUTHENTICATION)
+    if port == metrics_port and port:
+        found.append(f"--port and --metrics-port are both {port}: they must differ")
+    return found
+
+
+def _schema(text: str) -> str:
+    if not may_be_target(text):
+        raise ValueError(f"{text[:SHOWN]!r} {ALLOWED}")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError(
+            f"{text[:SHOWN]!r} is no address: write one of this machine's such as 127.0.0.1, 0.0.0.0 or ::"
+        ) from None
+
+
+def _port_or_none(text: str) -> int:
+    if text == "none":
+        return NO_PORT
+    try:
+        return number(65_535, 0)(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or none") from None
+
+
+def _file(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _is_inside(host: str) -> bool:
+    return host in {"localhost", "127.0.0.1", "::1"}
+
+
+def _issuer(text: str) -> str:
+    """Parse the issuer, which tokens must name to the letter; plain http is for a provider on the same machine."""
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        known = host and (parts.port or 1) and "@" not in parts.netloc and not parts.query and not parts.fragment
+    except ValueError:
+        known = False
+    if (
+        not known
+        or not re.fullmatch(r"[!-~]{1,500}", text)
+        or not (parts.scheme == "https" or (parts.scheme == "http" and _is_inside(host)))
+    ):
+        raise ValueError(
+            f"{text[:SHOWN]!r} is no issuer: write the https:// address that tokens name in `iss`, without ? and #"
+        )
+    return text
+
+
+def _text(most: int, what: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if len(text) > most or not text.isprintable():
+            raise ValueError(f"{text[:SHOWN]!r} is no {what}: write at most {most} printable characters")
+        return text
+
+    return parse
+
+
+def _is_origin(text: str) -> bool:
+    return text == "*" or bool(re.fullmatch(r"https?://([a-z0-9.-]{1,253}|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text))
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = words(
+        "origin", _is_origin, "write such as https://grafana.example.org, in lower case and without a path; or * alone"
+    )(text)
+    if "*" in origins and len(origins) > 1:
+        raise ValueError("'*' means every origin: write it alone, or leave it out")
+    return origins
+
+
+def _root_path(text: str) -> str:
+    path = text.rstrip("/")
+    if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+        raise ValueError(f"{text[:SHOWN]!r} is no path: write such as /gitmart (letters, digits, . _ ~ and -)")
+    return path
+
+
+_SECOND, _MINUTE, _HOUR, _DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_MIB = 1 << 20
+_Setting = partial(Setting, prefix="GITMART_API_")
+
+TABLE = (
+    Setting(
+        SCHEMA_VARIABLE, DEFAULT, "schema of the marts", _schema, "schema", prefix="GITMART_DBT_",
+    ),
+    _Setting("GITMART_API_HOST", "127.0.0.1", "address to listen on; in a pod 0.0.0.0 or ::", _address, "host"),
+    _Setting("GITMART_API_PORT", "8080", "port to listen on; 0: a free one", number(65_535, 0), "port"),
+    _Setting(
+        "GITMART_API_METRICS_PORT", "8081",
+        "port of `/metrics`, `/healthz` and `/readyz`, for the cluster alone; 0: a free one; none: not served",
+        _port_or_none, "metrics_port",
+    ),
+    _Setting(
+        "GITMART_API_TOKENS_FILE", "", "file with static tokens, one a line, each `token` or `name=token`", _file,
+        "tokens_file",
+    ),
+    _Setting("GITMART_API_OIDC_ISSUER", "", "issuer of OpenID Connect whose bearer tokens are taken", _issuer, "oidc_issuer"),
+    _Setting(
+        "GITMART_API_OIDC_AUDIENCE", "", "audience that those tokens must be made for", _text(200, "audience"),
+        "oidc_audience",
+    ),
+    _Setting(
+        "GITMART_API_OIDC_ALGORITHMS", "RS256,ES256,EdDSA", f"signatures that are taken (comma list of {', '.join(ALGORITHMS)})",
+        words("algorithm that is taken", lambda word: word in ALGORITHMS, f"write some of {', '.join(ALGORITHMS)}"),
+        "oidc_algorithms",
+    ),
+    _Setting(
+        "GITMART_API_OIDC_CA_FILE", "", "PEM file of certificate authorities to trust besides the system's, for the issuer",
+        _file, "oidc_ca_file",
+    ),
+    _Setting("GITMART_API_NO_AUTHENTICATION", "false", "answer everybody without asking who they are", truth, "no_authentication"),
+    _Setting(
+        "GITMART_API_SESSION_DURATION", "12h", "how long a browser stays signed in (1m to 720h)",
+        duration(_MINUTE, 30 * _DAY), "session_duration",
+    ),
+    _Setting("GITMART_API_RATE_LIMIT", "600", "requests of a client in a minute; 0: no limit", number(1_000_000, 0), "rate_limit"),
+    _Setting("GITMART_API_RATE_BURST", "200", "of those, how many may come at once", number(1_000_000), "rate_burst"),
+    _Setting("GITMART_API_BODY_LIMIT", "5Mi", "bytes of a request's body (1Ki to 64Mi)", size(1024, 64 * _MIB), "body_limit"),
+    _Setting(
+        "GITMART_API_MAX_REQUESTS", "32", "answers being made at a time, those that wait for a connection among them",
+        number(1000), "max_requests",
+    ),
+    _Setting("GITMART_API_CONNECTIONS", "4", "connections to the warehouse, besides one that watches it", number(100), "connections"),
+    _Setting(
+        "GITMART_API_CONNECTION_TIMEOUT", "5s", "how long a request waits for a connection (1s to 1m)",
+        duration(_SECOND, _MINUTE), "connection_timeout",
+    ),
+    _Setting(
+        "GITMART_API_STATEMENT_TIMEOUT", "10s", "PostgreSQL ends a query that takes longer (1s to 10m)",
+        duration(_SECOND, 10 * _MINUTE), "statement_timeout",
+    ),
+    _Setting(
+        "GITMART_API_CHECK_INTERVAL", "1s", "how old what is known of the marts' state may be (0s to 1m)",
+        duration(timedelta(), _MINUTE), "check_interval",
+    ),
+    _Setting("GITMART_API_CACHE_SIZE", "32Mi", "bytes of answers that are kept (0 to 4Gi); 0: none", size(0, 4096 * _MIB), "cache_size"),
+    _Setting("GITMART_API_CORS_ORIGINS", "", "origins whose pages may ask (comma list, or *); empty: none", _origins, "cors_origins"),
+    _Setting(
+        "GITMART_API_HSTS", "0s", "how long browsers shall come by https alone (0s to 17520h); 0s: nothing is said",
+        duration(timedelta(), 730 * _DAY), "hsts",
+    ),
+    _Setting(
+        "GITMART_API_TRUSTED_PROXIES", "",
+        "proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed (comma list of addresses and CIDRs)",
+        words("address or network", is_network, "write such as 10.0.0.7 or 10.244.0.0/16, without host bits"),
+        "trusted_proxies",
+    ),
+    _Setting(
+        "GITMART_API_ROOT_PATH", "", "path that everything is below, such as /gitmart; the proxy may strip it or not",
+        _root_path, "root_path",
+    ),
+    _Setting(
+        "GITMART_API_GRACE", "10s", "how long requests may take to end when it is asked to stop (0s to 10m)",
+        duration(timedelta(), 10 * _MINUTE), "grace",
+    ),
+    _Setting("GITMART_API_ACCESS_LOG", "true", "log a line per request", truth, "access_log"),
+    _Setting(
+        "GITMART_API_LOG_LEVEL", "info", "least level of log lines: debug, info, warning or error",
+        one_of("debug", "info", "warning", "error"), "log_level",
+    ),
+)  # fmt: skip

@@ -11,11 +11,12 @@ import sys
 
 from gitmart.contract.logs import configure_logging
 from gitmart.contract.outcomes import Outcome
+from gitmart.contract.settings import SettingsError
 from gitmart.handlers import settings as table
 from gitmart.handlers.cluster import Cluster
 from gitmart.handlers.errors import ApiError, NoClusterError
 from gitmart.handlers.metrics import Metrics
-from gitmart.handlers.settings import Settings, SettingsError
+from gitmart.handlers.settings import Settings
 
 log = logging.getLogger(__name__)
 

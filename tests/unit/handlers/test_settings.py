@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from gitmart.handlers.settings import TABLE, Settings, SettingsError, configure
+from gitmart.contract.settings import SettingsError
+from gitmart.handlers.settings import TABLE, Settings, configure
 
 PAGE = Path(__file__).parents[3] / "docs" / "operator-settings.md"
 IMAGE = "registry.example.org/gitmart:0.1.0"
