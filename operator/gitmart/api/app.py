@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -26,6 +26,7 @@ from gitmart.api.problems import add_problem_handlers
 from gitmart.api.reader import Reader
 from gitmart.api.routes import activity, contributors, repositories, runs
 from gitmart.api.routes.description import describe
+from gitmart.api.routes.strict import only_known_parameters
 from gitmart.api.settings import Settings
 from gitmart.api.watermark import Watch, look_with
 from gitmart.contract.settings import SettingsError
@@ -73,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     if authenticator.tokens:
         app.router.routes.extend(sign_in_routes(authenticator.tokens, settings.session_duration))
     for routes in (repositories, contributors, activity, runs):
-        app.include_router(routes.router)
+        app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
     describe(app)
     _surround(app, settings, authenticator)
     return app

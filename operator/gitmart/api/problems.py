@@ -46,11 +46,6 @@ def not_found(what: str, parameter: str, value: object) -> ProblemError:
     return ProblemError(HTTPStatus.NOT_FOUND, f"there is no {what} {value!r}", parameter=parameter)
 
 
-def invalid_parameter(parameter: str, why: str) -> ProblemError:
-    """Return the problem of a parameter whose value is not allowed; `why` says what is."""
-    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"parameter {parameter} {why}", parameter=parameter)
-
-
 def unavailable(reason: str, detail: str, retry_after: int) -> ProblemError:
     """Return the problem of what cannot be answered now; `reason` is one word, `retry_after` seconds."""
     return ProblemError(
@@ -83,6 +78,11 @@ def _no_marts() -> ProblemError:
     return unavailable(
         "no_marts", "what was asked for is not built, or not by this version's project: run `gitmart transform`", 30
     )
+
+
+def invalid_parameter(parameter: str, why: str) -> ProblemError:
+    """Return the problem of a parameter whose value is not allowed; `why` says what is."""
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"parameter {parameter} {why}", parameter=parameter)
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -126,13 +126,22 @@ async def _of_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
     place, *name = first["loc"]
-    parameter = ".".join(map(str, name)) or str(place)
+    parameter = str(name[0]) if name else str(place)  # not which item of a list
     return answer_of(
         request,
         ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"{place} parameter {parameter}: {first['msg']}", parameter=parameter
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"{place} parameter {parameter} {_said(first)}", parameter=parameter
         ),
     )
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    if error["type"] == "missing":
+        return "is missing: it is required"
+    if error["type"] == "value_error":  # one of ours
+        return str(error["ctx"]["error"])
+    message: str = error["msg"]
+    return f"is {str(error['input'])[:80]!r}: {message[0].lower()}{message[1:]}"
 
 
 async def _of_http(request: Request, error: Exception) -> Response:

@@ -13,6 +13,14 @@ from gitmart.api.reader import Reader
 from gitmart.api.switches import CommitterSwitches, Switches, named
 
 
+class Person(BaseModel):
+    """A person."""
+
+    contributor_id: int = Field(examples=[7])
+    contributor_name: str = Field(examples=["Ada Gardener"])
+    contributor_kind: str = Field(description="human, bot or assistant.", examples=["human"])
+
+
 class Figures(BaseModel):
     """What counts of a person's commits, under the switches of the request."""
 
@@ -26,32 +34,35 @@ class Figures(BaseModel):
     last_day: date | None = Field(description="Null without a commit that has a date.", examples=["2023-12-21"])
 
 
-class ContributorRow(Figures):
+class ContributorRow(Figures, Person):
     """A person with at least one commit that counts."""
 
-    contributor_id: int = Field(examples=[7])
-    contributor_name: str = Field(examples=["Ada Gardener"])
-    contributor_kind: str = Field(description="human, bot or assistant.", examples=["human"])
     commit_share: float = Field(description="Part of all commits that count, 0 to 1.", examples=[0.4])
 
 
-class RepositoryOfContributor(Figures):
-    """What a person did in a repository."""
+class RepositoryName(BaseModel):
+    """A repository."""
 
     repository_id: int = Field(examples=[1])
     repository_name: str = Field(examples=["garden"])
 
 
-class ContributorSummary(Figures):
-    """A person, and their figures under the switches of the request, in all and by repository."""
+class RepositoryOfContributor(Figures, RepositoryName):
+    """What a person did in a repository."""
 
-    contributor_id: int = Field(examples=[7])
-    contributor_name: str = Field(examples=["Ada Gardener"])
-    contributor_kind: str = Field(description="human, bot or assistant.", examples=["human"])
+
+class AboutPerson(Person):
+    """A person, and where to reach them."""
+
     email: str = Field(examples=["ada@garden.example"])
     username: str | None = Field(description="Account name, only where it is certain.", examples=["ada"])
     profile_url: str | None = Field(description="Page of the account.", examples=["https://example.com/ada"])
     identities: int = Field(description="Recorded pairs of name and address that are this person's.", examples=[2])
+
+
+class ContributorSummary(Figures, AboutPerson):
+    """A person, and their figures under the switches of the request, in all and by repository."""
+
     repositories: list[RepositoryOfContributor] = Field(description="Those with most commits first.")
 
 

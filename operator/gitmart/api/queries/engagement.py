@@ -9,6 +9,7 @@ from typing import LiteralString
 
 from pydantic import BaseModel, Field
 
+from gitmart.api.queries.contributors import Person
 from gitmart.api.queries.paging import FIRST, Order, Page, Paging, page
 from gitmart.api.reader import Reader
 from gitmart.api.switches import Switches, named
@@ -29,12 +30,9 @@ class Thresholds:
 USUAL = Thresholds()
 
 
-class EngagementRow(BaseModel):
+class EngagementRow(Person):
     """A person with a commit that counts, as of the day `until`; without it, today in UTC."""
 
-    contributor_id: int = Field(examples=[7])
-    contributor_name: str = Field(examples=["Ada Gardener"])
-    contributor_kind: str = Field(description="human, bot or assistant.", examples=["human"])
     commits: int = Field(examples=[48])
     active_days: int = Field(examples=[40])
     active_days_in_window: int = Field(description="In the last window_days.", examples=[2])
