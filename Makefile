@@ -69,12 +69,12 @@ fix: $(READY) ## Format and repair what can be repaired by itself
 
 generate: $(READY) ## Write the files that are made from code
 	@$(BIN)/python -m gitmart.resources.generate crds
-	@$(BIN)/python -m gitmart.transform.catalogue dbt docs/metrics.md
+	@$(BIN)/python -m gitmart.transform.catalogue dbt docs/metrics.md operator/gitmart/contract/metrics.json
 	@$(BIN)/python charts/generate.py charts/gitmart
 
 verify: $(READY) ## Fail if a generated file is stale
 	@$(BIN)/python -m gitmart.resources.generate --check crds
-	@$(BIN)/python -m gitmart.transform.catalogue --check dbt docs/metrics.md
+	@$(BIN)/python -m gitmart.transform.catalogue --check dbt docs/metrics.md operator/gitmart/contract/metrics.json
 	@$(BIN)/python charts/generate.py --check charts/gitmart
 
 docs: $(READY) ## Check that every relative link of the documentation leads somewhere

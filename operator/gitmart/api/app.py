@@ -24,7 +24,7 @@ from gitmart.api.middleware.tokens import TokenFile, TokensError
 from gitmart.api.probes import probe_routes
 from gitmart.api.problems import add_problem_handlers
 from gitmart.api.reader import Reader
-from gitmart.api.routes import activity, contributors, repositories, runs
+from gitmart.api.routes import activity, catalogue, contributors, repositories, runs
 from gitmart.api.routes.description import describe
 from gitmart.api.routes.strict import only_known_parameters
 from gitmart.api.settings import Settings
@@ -33,14 +33,7 @@ from gitmart.contract.settings import SettingsError
 
 # Paths that need no warehouse, besides the public ones.
 STANDING = ("/openapi.json",)
-EXPOSED = [
-    "ETag",
-    "Last-Modified",
-    "Link",
-    "RateLimit",
-    "RateLimit-Policy",
-    "Retry-After",
-]  # to scripts of other origins
+EXPOSED = ["ETag", "Last-Modified", "Link", "RateLimit", "RateLimit-Policy", "Retry-After"]  # to others' scripts
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -73,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.routes.extend(probe_routes(watch, stopping))
     if authenticator.tokens:
         app.router.routes.extend(sign_in_routes(authenticator.tokens, settings.session_duration))
-    for routes in (repositories, contributors, activity, runs):
+    for routes in (repositories, contributors, activity, runs, catalogue):
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
     describe(app)
     _surround(app, settings, authenticator)

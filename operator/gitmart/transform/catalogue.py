@@ -2,15 +2,17 @@
 The catalogue of metrics, from what the dbt project's YAML says of each: `python -m gitmart.transform.catalogue`.
 
 A column of a mart that is a metric has `config.meta.metric`, a function has `config.meta.metrics`: the name, the
-definition, the source of the definition, and what to beware of. The page docs/metrics.md has a table of them.
+definition, the source of the definition, and what to beware of. The page docs/metrics.md has a table of them, the
+file contract/metrics.json has them for the API, which serves them without dbt's project.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,23 @@ def functions_table(functions: list[Function]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def document(metrics: list[Metric], functions: list[Function]) -> str:
+    """Return both in JSON, as the API reads them."""
+    told = {
+        "metrics": [asdict(metric) for metric in metrics],
+        "functions": [
+            {
+                "name": function.name,
+                "description": function.description,
+                "arguments": [name for name, _ in function.arguments],
+                "result": function.result,
+            }
+            for function in functions
+        ],
+    }
+    return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+
+
 def page(text: str, tables: dict[str, str]) -> str:
     """Return a page with each table between its two marks. Raise ValueError if it has no such place."""
     for name, made in tables.items():
@@ -125,26 +144,26 @@ def _metric(told: dict[str, Any], *places: str) -> Metric:
 
 
 def main() -> int:
-    """Write the table into the page, or say that it is stale."""
+    """Write the tables into the page and the document into its file, or say which is stale."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if one is stale")
     parser.add_argument("project", type=Path)
     parser.add_argument("page", type=Path)
+    parser.add_argument("document", type=Path)
     arguments = parser.parse_args()
+    metrics, functions = metrics_of(arguments.project), functions_of(arguments.project)
     there = arguments.page.read_text(encoding="utf-8")
-    made = page(
-        there,
-        {
-            "Metrics": metrics_table(metrics_of(arguments.project)),
-            "Functions": functions_table(functions_of(arguments.project)),
-        },
-    )
-    if not arguments.check:
-        arguments.page.write_text(made, encoding="utf-8")
-    elif made != there:
-        sys.stderr.write(f"{arguments.page} is stale: make generate\n")
-        return 1
-    return 0
+    made = {
+        arguments.page: page(there, {"Metrics": metrics_table(metrics), "Functions": functions_table(functions)}),
+        arguments.document: document(metrics, functions),
+    }
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if arguments.check:
+            sys.stderr.write(f"{path} is stale: make generate\n")
+        else:
+            path.write_text(made[path], encoding="utf-8")
+    return 1 if arguments.check and stale else 0
 
 
 if __name__ == "__main__":
