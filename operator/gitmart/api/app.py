@@ -21,6 +21,7 @@ from gitmart.api.middleware.meters import Meters
 from gitmart.api.middleware.oidc import Verifier, fetch_with
 from gitmart.api.middleware.signin import sign_in_routes
 from gitmart.api.middleware.tokens import TokenFile, TokensError
+from gitmart.api.pages.router import add_pages
 from gitmart.api.probes import probe_routes
 from gitmart.api.problems import add_problem_handlers
 from gitmart.api.reader import Reader
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (repositories, contributors, activity, runs, catalogue):
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
     describe(app)
+    add_pages(app)
     _surround(app, settings, authenticator)
     return app
 

@@ -1,0 +1,52 @@
+"""A page as an answer: templates filled in, and what a browser may do with it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gitmart import __version__
+from gitmart.api.pages import assets, words
+from gitmart.api.pages.state import link
+
+# No request leads anywhere but here, and nothing that stands in a page is run.
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # an address holds what was looked for
+}
+
+_templates = Environment(
+    loader=PackageLoader("gitmart.api.pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.globals.update(asset=assets.address, link=link, version=__version__)
+_templates.filters.update(
+    number=words.number,
+    percent=words.percent,
+    decimal=words.decimal,
+    day=words.day,
+    moment=words.moment,
+    duration=words.duration,
+    counted=words.counted,
+    ago=words.ago,
+    pct=lambda value: f"{value:.2f}".rstrip("0").rstrip(".") + "%",
+    coord=lambda value: f"{value:.3f}".rstrip("0").rstrip("."),
+)
+
+
+def html(template: str, *, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:
+    """Return a template filled in; it is told `now` besides."""
+    text = _templates.get_template(template).render(now=datetime.now(UTC), **context)
+    return HTMLResponse(text, status, HEADERS)

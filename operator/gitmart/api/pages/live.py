@@ -1,0 +1,18 @@
+"""What changes while a page is looked at, as parts of pages that the script puts in place."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from gitmart.api.pages.answer import html
+from gitmart.api.pages.dependencies import ReaderOfPage
+from gitmart.api.queries.builds import standing
+
+router = APIRouter(prefix="/live", include_in_schema=False)
+
+
+@router.get("/builds")
+async def builds(reader: ReaderOfPage) -> HTMLResponse:
+    """How the builds of the marts stand."""
+    return html("live_builds.html", builds=await standing(reader))

@@ -1,0 +1,95 @@
+"""The first page: all repositories."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from gitmart.api.pages.answer import html
+from gitmart.api.pages.charts.columns import Bar, sparkline
+from gitmart.api.pages.charts.periods import filled, periods
+from gitmart.api.pages.dependencies import ReaderOfPage
+from gitmart.api.pages.state import chosen, link
+from gitmart.api.pages.words import counted
+from gitmart.api.queries import overview as queries
+from gitmart.api.queries.builds import standing
+from gitmart.api.switches import Granularity
+
+PAGE_SIZE = 25
+MOST_PAGES = 10_000  # PostgreSQL counts rows that are passed over
+# What people expect of a first click: names upwards, figures downwards.
+UPWARDS = {queries.Sort.NAME, queries.Sort.ABSENCE_FACTOR}
+
+router = APIRouter(include_in_schema=False)
+
+
+class Listing(BaseModel):
+    """What is looked for, and which part of it is shown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    q: str | None = Field(None, max_length=200)
+    sort: queries.Sort = queries.Sort.RECENT
+    reverse: bool = False
+    page: int = Field(1, ge=1, le=MOST_PAGES)
+
+    @property
+    def descending(self) -> bool:
+        """Whether the greatest come first."""
+        return (self.sort not in UPWARDS) ^ self.reverse
+
+    def sorted_by(self, sort: queries.Sort) -> str:
+        """Return the address of the list sorted so; of the present one, the other way round."""
+        reverse = not self.reverse if sort is self.sort else False
+        return link("/", self.model_copy(update={"sort": sort, "reverse": reverse, "page": 1}))
+
+    def at(self, page: int) -> str:
+        """Return the address of another page of the list."""
+        return link("/", self.model_copy(update={"page": page}))
+
+
+@router.get("/")
+async def overview(request: Request, reader: ReaderOfPage) -> HTMLResponse:
+    """All repositories, 25 to a page."""
+    listing = chosen(Listing, request.query_params)
+    totals, found, builds = await asyncio.gather(
+        queries.totals(reader),
+        queries.overview(
+            reader,
+            q=listing.q,
+            sort=listing.sort,
+            descending=listing.descending,
+            limit=PAGE_SIZE,
+            offset=(listing.page - 1) * PAGE_SIZE,
+        ),
+        standing(reader),
+    )
+    return html(
+        "overview.html",
+        listing=listing,
+        sorts=queries.Sort,
+        totals=totals,
+        found=found.found,
+        rows=[(each, *_activity(each)) for each in found.repositories],
+        last_page=max(-(-found.found // PAGE_SIZE), 1),
+        builds=builds,
+    )
+
+
+def _activity(repository: queries.Overview) -> tuple[list[Bar], str]:
+    """Return the bars of the months and what they say."""
+    today = repository.summarized_on
+    months = periods(_months_before(today, queries.MONTHS - 1), today, Granularity.MONTH)
+    commits = filled(months, repository.months)
+    says = f"{counted(sum(commits), 'commit')} in 13 months, {max(commits):,} in the month with most"
+    return sparkline(commits), says
+
+
+def _months_before(day: date, months: int) -> date:
+    """Return the first day of the month that lies so many months before a day's."""
+    years, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(years, month + 1, 1)

@@ -1,0 +1,64 @@
+"""The state of a page is its address: what was chosen, read from a query string and written into links."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, TypeVar, get_origin
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import QueryParams
+
+from gitmart.api.problems import ProblemError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def chosen(model: type[ModelT], query: QueryParams) -> ModelT:
+    """
+    Return what a query string chose. A form sends all its fields, so an empty one is as one that is not there.
+
+    Raise ProblemError naming the parameter that is wrong.
+    """
+    values: dict[str, Any] = {}
+    for name in query:
+        given = [value.strip() for value in query.getlist(name) if value.strip()]
+        if given:
+            values[name] = given if _is_list(model, name) else given[-1]
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "query"
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"query parameter {name}: {first['msg']}", parameter=name
+        ) from None
+
+
+def link(path: str, state: BaseModel | None = None, **changes: Any) -> str:
+    """Return an address: the state with changes, as far as it differs from the defaults. None takes a parameter out."""
+    values = state.model_dump(mode="json", exclude_defaults=True) if state else {}
+    values |= changes
+    words = urlencode([(name, _word(value)) for name, value in _pairs(values)], quote_via=quote)
+    return f"{path}?{words}" if words else path
+
+
+def _pairs(values: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [
+        (name, each)
+        for name, value in values.items()
+        if value is not None
+        for each in (value if isinstance(value, list | tuple) else [value])
+    ]
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_list(model: type[BaseModel], name: str) -> bool:
+    field = model.model_fields.get(name)
+    if field is None:
+        return False
+    kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
+    return any(kind is list or get_origin(kind) is list for kind in kinds)

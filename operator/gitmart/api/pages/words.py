@@ -1,0 +1,82 @@
+"""How figures and moments are written on a page."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+STEPS = (
+    (timedelta(days=365.25), "year"),
+    (timedelta(days=30.44), "month"),
+    (timedelta(days=1), "day"),
+    (timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), "minute"),
+)
+
+
+def number(value: float | None) -> str:
+    """Return a count with groups of three digits; a dash for none."""
+    return "–" if value is None else f"{value:,}"
+
+
+def percent(part: float | None) -> str:
+    """Return a part of 1 in percent: whole ones, but no part that is there as 0 and none that lacks as 100."""
+    if part is None:
+        return "–"
+    if 0 < part < 0.01:
+        return "< 1%"
+    if 0.99 < part < 1:
+        return "> 99%"
+    return f"{100 * part:.0f}%"
+
+
+def decimal(value: float | None) -> str:
+    """Return a figure with two places; a dash for none."""
+    return "–" if value is None else f"{value:.2f}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a count with its noun: 1 commit, 2 commits."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def day(value: date | datetime | None) -> str:
+    """Return a UTC day as 2024-05-06; a dash for none."""
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        value = value.astimezone(UTC).date()
+    return value.isoformat()
+
+
+def moment(value: datetime | None) -> str:
+    """Return a moment to the minute, in UTC; a dash for none."""
+    return "–" if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def ago(value: datetime | date, now: datetime) -> str:
+    """Return how long ago something was, in its largest unit: 3 hours ago. A day counts from its end."""
+    if not isinstance(value, datetime):
+        days = (now.date() - value).days
+        return "today" if days <= 0 else _units(timedelta(days=days))
+    return _units(now - value)
+
+
+def _units(age: timedelta) -> str:
+    for size, unit in STEPS:
+        if age >= size:
+            return f"{counted(int(age / size), unit)} ago"
+    return "just now"
+
+
+def duration(seconds: float | None) -> str:
+    """Return how long something took: 0.4 s, 12 s, 3 min 20 s, 1 h 5 min; a dash for none."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
