@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
 
 from gitmart import __version__
 from gitmart.api.pages import assets, words
@@ -31,7 +32,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.globals.update(asset=assets.address, link=link, version=__version__)
+_templates.globals.update(asset=assets.address, link=link, version=__version__, definition=lambda name: None)
 _templates.filters.update(
     number=words.number,
     percent=words.percent,
@@ -46,7 +47,14 @@ _templates.filters.update(
 )
 
 
-def html(template: str, *, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:
-    """Return a template filled in; it is told `now` besides."""
-    text = _templates.get_template(template).render(now=datetime.now(UTC), **context)
-    return HTMLResponse(text, status, HEADERS)
+def html(
+    request: Request, template: str, *, status: int = HTTPStatus.OK, live: bool = False, **context: Any
+) -> HTMLResponse:
+    """
+    Return a template filled in; it is told `now` and `root`, which is what stands before every path, besides.
+
+    `live`: it changes without a build of the marts, so nobody may keep it.
+    """
+    root = str(request.scope.get("root_path", ""))
+    text = _templates.get_template(template).render(now=datetime.now(UTC), root=root, **context)
+    return HTMLResponse(text, status, HEADERS | ({"Cache-Control": "no-store"} if live else {}))

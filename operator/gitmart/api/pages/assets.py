@@ -42,10 +42,10 @@ def assets() -> dict[str, Asset]:
 
 def address(name: str) -> str:
     """Return the address of an asset by the name of its file."""
-    return f"/static/{assets()[name].name}"
+    return f"/assets/{assets()[name].name}"
 
 
-@router.get("/static/{name}")
+@router.get("/assets/{name}")
 async def asset(name: str) -> Response:
     """Return the asset; one of another content is not there."""
     for each in assets().values():

@@ -1,11 +1,12 @@
-"""What pages ask for: the reader of the process."""
+"""What pages ask for: the reader of the process, and ids."""
 
 from __future__ import annotations
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
+from gitmart.api.queries.paging import BIGINT
 from gitmart.api.reader import Reader
 
 
@@ -14,3 +15,4 @@ def _reader(request: Request) -> Reader:
 
 
 ReaderOfPage = Annotated[Reader, Depends(_reader)]
+Id = Annotated[int, Path(ge=1, le=BIGINT)]

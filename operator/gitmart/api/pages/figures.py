@@ -9,15 +9,6 @@ from gitmart.api.pages.charts.periods import Period
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
-    """A metric that a chart shows, as the catalogue defines it."""
-
-    name: str
-    definition: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
     """The numbers of a chart, already in words; the first cell of a row says what it is about."""
 
@@ -31,7 +22,8 @@ class Figure:
     All but the drawing.
 
     `says` is the chart in a sentence, for everybody and for those who cannot see it. `how` are sentences on what was
-    counted, `notes` what one must know not to be misled. `csv` and `api` are addresses of the same numbers.
+    counted, `notes` what one must know not to be misled, `metrics` what the catalogue of metrics calls what is shown.
+    `csv` and `api` are addresses of the same numbers.
     """
 
     id: str
@@ -40,7 +32,7 @@ class Figure:
     how: Sequence[str]
     table: Table | None = None
     notes: Sequence[str] = ()
-    definitions: Sequence[Definition] = ()
+    metrics: Sequence[str] = ()
     csv: str | None = None
     api: str | None = None
 

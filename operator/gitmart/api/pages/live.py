@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from gitmart.api.pages.answer import html
@@ -13,6 +13,6 @@ router = APIRouter(prefix="/live", include_in_schema=False)
 
 
 @router.get("/builds")
-async def builds(reader: ReaderOfPage) -> HTMLResponse:
+async def builds(request: Request, reader: ReaderOfPage) -> HTMLResponse:
     """How the builds of the marts stand."""
-    return html("live_builds.html", builds=await standing(reader))
+    return html(request, "live_builds.html", live=True, builds=await standing(reader))

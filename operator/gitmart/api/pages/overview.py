@@ -69,6 +69,7 @@ async def overview(request: Request, reader: ReaderOfPage) -> HTMLResponse:
         standing(reader),
     )
     return html(
+        request,
         "overview.html",
         listing=listing,
         sorts=queries.Sort,

@@ -1,0 +1,164 @@
+"""The page of a repository."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from gitmart.api.pages import choices
+from gitmart.api.pages.answer import html
+from gitmart.api.pages.calls import call
+from gitmart.api.pages.charts.curve import Curve, concentration_curve
+from gitmart.api.pages.dependencies import Id, ReaderOfPage
+from gitmart.api.pages.figures import Figure, Table
+from gitmart.api.pages.series import YEAR, calendar_chart, commits_chart, hours_chart, people_chart, span
+from gitmart.api.pages.state import chosen
+from gitmart.api.pages.words import counted, decimal, percent
+from gitmart.api.problems import not_found
+from gitmart.api.queries import concentration, contributors, hours, repositories, trends
+from gitmart.api.queries.paging import Paging
+from gitmart.api.switches import CommitSwitches
+
+TOP = 10  # people
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/repositories/{repository}")
+async def repository_page(request: Request, repository: Id, reader: ReaderOfPage) -> HTMLResponse:
+    """What happened in a repository, who did it, and on how few it rests."""
+    view = chosen(choices.RepositoryView, request.query_params)
+    summary = await repositories.summary(reader, repository, view)
+    if summary is None:
+        raise not_found("repository", "repository", repository)
+    known = last_known(summary)
+    last = min(view.until or known, known)
+    first = view.since or summary.first_commit_day
+    shown = {"view": view, "choices": choices.choices(view), "classes": choices.classes(view)}
+    shown |= {"says": choices.says(view), "summary": summary, "action": f"/repositories/{repository}"}
+    if not summary.commits or first is None or first > last:
+        return html(request, "repository.html", charts=None, **shown)
+    granularity = view.granularity_for(first, last)
+    year = view.model_copy(update={"since": max(first, last - YEAR), "until": last})
+    commit_switches = CommitSwitches(**view.model_dump(include=set(CommitSwitches.model_fields)))
+    rows, days, times, curve, people = await asyncio.gather(
+        trends.trends(reader, granularity, view, repository=repository),
+        trends.trends(reader, trends.Granularity.DAY, year, repository=repository),
+        hours.hours(reader, commit_switches, repository=repository),
+        concentration.curve(reader, view, repository=repository, measure=view.measure, of_whom=view.of_whom),
+        contributors.listing(reader, view, repository=repository, paging=Paging(TOP)),
+    )
+    held = await concentration.concentration(
+        reader, view, repository=repository, measure=view.measure, of_whom=view.of_whom
+    )
+    of = span(first, last, granularity, starts_whole=view.since is None, is_over=last < known)
+    by_period = call("trends", view, granularity=granularity.value, repository=repository)
+    by_day = call("trends", year, granularity="day", repository=repository)
+    by_hour = call("activity-hours", view, ("classes", "dates"), repository=repository)
+    undated = summary.commits - sum(row.commits for row in rows)
+    return html(
+        request,
+        "repository.html",
+        charts={
+            "commits": commits_chart(of, rows, by_period, undated=undated),
+            "people": people_chart(of, rows, by_period),
+            "concentration": concentration_chart(view, held, curve, repository),
+            "calendar": calendar_chart(days, last, by_day),
+            "hours": hours_chart(times, by_hour),
+        },
+        people=people.rows,
+        **shown,
+    )
+
+
+def last_known(about: repositories.RepositorySummary) -> date:
+    """Return the last day of which anything is known: that of the last extraction, or of a later commit."""
+    days = [about.last_processed_at.astimezone(UTC).date()] if about.last_processed_at else []
+    days += [about.last_commit_day] if about.last_commit_day else []
+    return max(days, default=date.min + timedelta(days=1))
+
+
+@dataclass(frozen=True, slots=True)
+class ConcentrationChart:
+    """The curve and what is read from it."""
+
+    figure: Figure
+    plot: Curve
+    half: str
+    holders: str
+    measure: str
+
+
+def concentration_chart(
+    view: choices.RepositoryView,
+    held: concentration.Concentration,
+    points: list[concentration.CurvePoint],
+    repository: int,
+) -> ConcentrationChart:
+    """Return on how few the work rests."""
+    one, many = ("person", "people") if view.of_whom is concentration.Holder.CONTRIBUTOR else _ORGANISATIONS
+    measure = "commits" if view.measure is concentration.Measure.COMMITS else "changed lines"
+    if held.absence_factor is None:
+        half, says = "", f"There are no {measure} to be shared."
+    else:
+        part = percent(1 - next((p.amount_share for p in points if p.holders == held.holders - held.absence_factor), 0))
+        half = f"{counted(held.absence_factor, one, many)} made {part}"
+        says = (
+            f"{held.absence_factor:,} of {counted(held.holders, one, many)} made half of the {measure} (absence factor "
+            f"{held.absence_factor:,}); the most active one made {percent(held.largest_share)}. "
+            f"Gini coefficient {decimal(held.gini_coefficient)}: 0 is all alike, near 1 is one alone."
+        )
+    made = call(
+        "concentration/curve",
+        view,
+        repository=repository,
+        measure=view.measure.value if view.measure is not concentration.Measure.COMMITS else None,
+        of_whom=view.of_whom.value if view.of_whom is not concentration.Holder.CONTRIBUTOR else None,
+    )
+    return ConcentrationChart(
+        Figure(
+            "concentration",
+            "On how few it rests",
+            says,
+            (
+                f"From left to right stand the {many}, the most active first; the curve says which part of all "
+                f"{measure} they made together. The steeper it begins, the fewer did most of it. On the dashed line "
+                f"all would have made equally many.",
+                "A small absence factor is a risk if these few leave; it is no judgement of them or of the others.",
+            ),
+            Table(
+                (f"most active {many}", f"part of the {many}", f"part of the {measure}"),
+                _from_most_active(points),
+            ),
+            metrics=("Absence factor (bus factor)", "Gini coefficient", "Largest share")
+            if view.of_whom is concentration.Holder.CONTRIBUTOR
+            else ("Elephant factor", "Gini coefficient"),
+            api=made.api,
+            csv=made.csv,
+        ),
+        concentration_curve(
+            [(point.holder_share, point.amount_share) for point in points], held.holders, held.absence_factor
+        ),
+        half,
+        many,
+        measure,
+    )
+
+
+_ORGANISATIONS = ("organisation", "organisations")
+
+
+def _from_most_active(points: list[concentration.CurvePoint]) -> list[tuple[str, str, str]]:
+    """Return the points of the curve as they are drawn: counted up from the most active."""
+    if not points:
+        return []
+    everybody = points[-1].holders
+    left_out = [(0, 0.0, 0.0), *((point.holders, point.holder_share, point.amount_share) for point in points[:-1])]
+    return [
+        (f"{everybody - holders:,}", percent(1 - people), percent(1 - amount))
+        for holders, people, amount in reversed(left_out)
+    ]
