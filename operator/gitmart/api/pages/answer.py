@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from gitmart import __version__
 from gitmart.api.pages import assets, words
-from gitmart.api.pages.state import link
+from gitmart.api.pages.state import link, parameters
 
 # No request leads anywhere but here, and nothing that stands in a page is run.
 POLICY = (
@@ -32,7 +32,9 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.globals.update(asset=assets.address, link=link, version=__version__, definition=lambda name: None)
+_templates.globals.update(
+    asset=assets.address, link=link, parameters=parameters, version=__version__, definition=lambda name: None
+)
 _templates.filters.update(
     number=words.number,
     percent=words.percent,

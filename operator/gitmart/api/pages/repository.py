@@ -105,8 +105,7 @@ def concentration_chart(
     if held.absence_factor is None:
         half, says = "", f"There are no {measure} to be shared."
     else:
-        part = percent(1 - next((p.amount_share for p in points if p.holders == held.holders - held.absence_factor), 0))
-        half = f"{counted(held.absence_factor, one, many)} made {part}"
+        half = f"{counted(held.absence_factor, one, many)}: half or more"
         says = (
             f"{held.absence_factor:,} of {counted(held.holders, one, many)} made half of the {measure} (absence factor "
             f"{held.absence_factor:,}); the most active one made {percent(held.largest_share)}. "

@@ -13,7 +13,7 @@ from gitmart.api.pages.charts.hours import WEEKDAYS, Dot, hour_dots
 from gitmart.api.pages.charts.periods import Period, filled, name, periods, x_axis
 from gitmart.api.pages.charts.scales import Tick
 from gitmart.api.pages.figures import Figure, Table, partial_bands
-from gitmart.api.pages.words import counted
+from gitmart.api.pages.words import counted, percent
 from gitmart.api.queries.hours import HourRow
 from gitmart.api.queries.trends import Granularity, TrendRow
 
@@ -110,10 +110,7 @@ def commits_chart(of: Span, rows: Sequence[TrendRow], call: Call, *, undated: in
             ),
             Table(
                 (unit, "commits"),
-                [
-                    (_called(period, of), f"{count:,}")
-                    for period, count in zip(of.periods, commits, strict=True)
-                ],
+                [(_called(period, of), f"{count:,}") for period, count in zip(of.periods, commits, strict=True)],
             ),
             notes,
             metrics=("Commits",),
@@ -225,11 +222,13 @@ def hours_chart(rows: Sequence[HourRow], call: Call) -> HoursChart:
     total = sum(commits.values())
     outside = sum(row.commits for row in rows if row.is_outside_work_hours)
     if total:
-        (weekday, hour), most = max(commits.items(), key=lambda item: (item[1], item[0]))
-        says = (
-            f"Most commits on {WEEKDAYS[weekday - 1]} from {hour}:00 to {hour + 1}:00: {most:,} of {total:,}. "
-            f"{100 * outside / total:.0f}% on Saturday, Sunday, before 9:00 or from 18:00 on."
-        )
+        most = max(commits.values())
+        busiest = [place for place, count in commits.items() if count == most]
+        says = f"{counted(total, 'commit')}"
+        if len(busiest) == 1:
+            [(weekday, hour)] = busiest
+            says += f"; most on {WEEKDAYS[weekday - 1]} from {hour}:00 to {hour + 1}:00: {most:,}"
+        says += f". {percent(outside / total)} on Saturday, Sunday, before 9:00 or from 18:00 on."
     else:
         says = "No commit with a date."
     return HoursChart(

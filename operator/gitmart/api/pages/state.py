@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, TypeVar, get_origin
 from urllib.parse import quote, urlencode
@@ -37,16 +38,16 @@ def chosen(model: type[ModelT], query: QueryParams) -> ModelT:
 
 def link(path: str, state: BaseModel | None = None, **changes: Any) -> str:
     """Return an address: the state with changes, as far as it differs from the defaults. None takes a parameter out."""
-    values = state.model_dump(mode="json", exclude_defaults=True) if state else {}
-    values |= changes
-    words = urlencode([(name, _word(value)) for name, value in _pairs(values)], quote_via=quote)
+    words = urlencode(parameters(state, **changes), quote_via=quote)
     return f"{path}?{words}" if words else path
 
 
-def _pairs(values: dict[str, Any]) -> list[tuple[str, Any]]:
+def parameters(state: BaseModel | None, without: Collection[str] = (), **changes: Any) -> list[tuple[str, str]]:
+    """Return names and values of what a state chose, as an address has them or the hidden fields of a form."""
+    values = state.model_dump(mode="json", exclude_defaults=True, exclude=set(without)) if state else {}
     return [
-        (name, each)
-        for name, value in values.items()
+        (name, _word(each))
+        for name, value in (values | changes).items()
         if value is not None
         for each in (value if isinstance(value, list | tuple) else [value])
     ]

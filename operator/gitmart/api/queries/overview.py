@@ -79,7 +79,9 @@ async def overview(
     """Return the repositories whose name or address holds a text, sorted, and what they did in the last 13 months."""
     parameters = {"q": q, "limit": limit, "offset": offset, "months": MONTHS - 1}
     direction: LiteralString = " desc" if descending else " asc"
-    order: LiteralString = " order by " + _SORTED[sort] + direction + " nulls last, lower(repository_name), repository_id"
+    order: LiteralString = (
+        " order by " + _SORTED[sort] + direction + " nulls last, lower(repository_name), repository_id"
+    )
     rows = await reader.rows(_OVERVIEW.replace("/* order */", order), parameters)
     found = rows[0]["found"] if rows else 0
     return Overviews(

@@ -88,15 +88,21 @@ async def exists(reader: Reader, repository: int) -> bool:
     return await reader.row(query, {"repository": repository}) is not None
 
 
+async def about(reader: Reader, repository: int) -> About | None:
+    """Return what a repository is; None when there is none of that id."""
+    found = await reader.row(
+        "select repository_id, repository_name, url, default_branch, state, last_processed_at"
+        " from {schema}.dim_repository where repository_id = %(repository)s",
+        {"repository": repository},
+    )
+    return None if found is None else About.model_validate(found)
+
+
 async def summary(reader: Reader, repository: int, switches: Switches) -> RepositorySummary | None:
     """Return the figures of a repository; None when there is none of that id."""
     parameters = switches.arguments() | {"repository": repository}
-    about = await reader.row(
-        "select repository_id, repository_name, url, default_branch, state, last_processed_at"
-        " from {schema}.dim_repository where repository_id = %(repository)s",
-        parameters,
-    )
-    if about is None:
+    known = await about(reader, repository)
+    if known is None:
         return None
     figures = await reader.row(
         "select *, first_day as first_commit_day, last_day as last_commit_day"
@@ -104,7 +110,9 @@ async def summary(reader: Reader, repository: int, switches: Switches) -> Reposi
         parameters,
     )
     held = await concentration(reader, switches, repository=repository)
-    return RepositorySummary.model_validate({**_NOTHING, **(figures or {}), **about, "concentration": held})
+    return RepositorySummary.model_validate(
+        {**_NOTHING, **(figures or {}), **known.model_dump(), "concentration": held}
+    )
 
 
 async def listing(

@@ -116,3 +116,46 @@ _FRESHNESS: LiteralString = """
     inner join dbt_meta.runs as runs on fresh.run_id = runs.id
     where runs.target_schema = %(target)s
     order by fresh.source, fresh.run_id desc"""
+
+
+class SlowModelRow(BaseModel):
+    """How long a model takes, over all runs that are kept."""
+
+    name: str
+    runs: int
+    median_seconds: float
+    max_seconds: float
+    last_seconds: float
+
+
+async def slowest_models(reader: Reader, limit: int) -> list[SlowModelRow]:
+    """Return the models that take longest, by the median of their runs."""
+    rows = await reader.rows(
+        "select * from dbt_meta.slowest_models where target_schema = %(target)s"
+        " order by median_seconds desc, name limit %(limit)s",
+        {"target": reader.schema, "limit": limit},
+    )
+    return [SlowModelRow.model_validate(row) for row in rows]
+
+
+class Docs(BaseModel):
+    """dbt's documentation of the last good run: one HTML page, compressed (gzip)."""
+
+    run_id: int
+    gzip: bytes
+
+
+async def docs_run(reader: Reader) -> int | None:
+    """Return the run whose documentation there is; None without any."""
+    row = await reader.row(
+        "select run_id from dbt_meta.docs where target_schema = %(target)s", {"target": reader.schema}
+    )
+    return None if row is None else int(row["run_id"])
+
+
+async def docs(reader: Reader) -> Docs | None:
+    """Return the documentation; None without any."""
+    row = await reader.row(
+        "select run_id, gzip from dbt_meta.docs where target_schema = %(target)s", {"target": reader.schema}
+    )
+    return None if row is None else Docs.model_validate(row)
