@@ -33,7 +33,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.globals.update(
-    asset=assets.address, link=link, parameters=parameters, version=__version__, definition=lambda name: None
+    asset=assets.address, link=link, parameters=parameters, version=__version__, definition={}.get
 )
 _templates.filters.update(
     number=words.number,

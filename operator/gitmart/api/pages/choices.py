@@ -90,11 +90,14 @@ def classes(view: Switches) -> list[Option]:
 
 def says(view: Switches) -> str:
     """Return what counts, in a sentence."""
-    merges = "merges" if view.merges else "no merges"
-    bots = "bots and assistants" if view.bots else "people alone, no bots and assistants"
+    counted = {(True, True): "with merges, bots and assistants", (True, False): "with merges, of people alone"}
+    counted |= {
+        (False, True): "without merges, of bots and assistants, too",
+        (False, False): "without merges, of people alone",
+    }
     parts = [
         "Commits of the default branch" if view.refs is Refs.DEFAULT_BRANCH else "Commits of all branches and tags",
-        f"counting {merges} and {bots}",
+        counted[view.merges, view.bots],
         "by the author's date" if view.dates is DateKind.AUTHORED else "by the committer's date",
         _time(view.since, view.until),
     ]

@@ -44,7 +44,8 @@ class CompareView(choices.SeriesView):
 
     def without(self, repository: int) -> str:
         """Return the address without a repository."""
-        return link("/compare", self.model_copy(update={"repository": [id for id in self.ids if id != repository]}))
+        others = [each for each in self.ids if each != repository]
+        return link("/compare", self.model_copy(update={"repository": others or None}))
 
     @property
     def beside(self) -> list[tuple[str, str]]:

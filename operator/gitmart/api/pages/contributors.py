@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -87,7 +88,7 @@ async def contributor_page(request: Request, contributor: Id, reader: ReaderOfPa
     summary = await contributors.summary(reader, contributor, view)
     if summary is None:
         raise not_found("contributor", "contributor", contributor)
-    shown = {
+    shown: dict[str, Any] = {
         "view": view,
         "choices": choices.choices(view),
         "classes": choices.classes(view),

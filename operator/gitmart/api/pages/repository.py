@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -38,7 +39,7 @@ async def repository_page(request: Request, repository: Id, reader: ReaderOfPage
     known = last_known(summary)
     last = min(view.until or known, known)
     first = view.since or summary.first_commit_day
-    shown = {"view": view, "choices": choices.choices(view), "classes": choices.classes(view)}
+    shown: dict[str, Any] = {"view": view, "choices": choices.choices(view), "classes": choices.classes(view)}
     shown |= {"says": choices.says(view), "summary": summary, "action": f"/repositories/{repository}"}
     if not summary.commits or first is None or first > last:
         return html(request, "repository.html", charts=None, **shown)
@@ -124,9 +125,11 @@ def concentration_chart(
             "On how few it rests",
             says,
             (
-                f"From left to right stand the {many}, the most active first; the curve says which part of all "
-                f"{measure} they made together. The steeper it begins, the fewer did most of it. On the dashed line "
-                f"all would have made equally many.",
+                (
+                    f"From left to right stand the {many}, the most active first; the curve says which part of all "
+                    f"{measure} they made together. The steeper it begins, the fewer did most of it. On the dashed line "
+                    f"all would have made equally many."
+                ),
                 "A small absence factor is a risk if these few leave; it is no judgement of them or of the others.",
             ),
             Table(

@@ -96,9 +96,7 @@ def commits_chart(of: Span, rows: Sequence[TrendRow], call: Call, *, undated: in
             f"{counted(undated, 'commit has', 'commits have')} no believable date and no column; the total has them."
         )
     says = f"{counted(sum(commits), 'commit')} in {counted(len(commits), unit)}"
-    if commits and max(commits):
-        at = commits.index(max(commits))
-        says += f"; most in {name(of.periods[at].start, of.granularity)}: {commits[at]:,}"
+    says += _most(of, commits)
     return ColumnChart(
         Figure(
             "commits",
@@ -124,24 +122,32 @@ def commits_chart(of: Span, rows: Sequence[TrendRow], call: Call, *, undated: in
     )
 
 
+def _most(of: Span, values: Sequence[int]) -> str:
+    """Return in words where the highest column is; how high it is if there are several."""
+    most = max(values)
+    if list(values).count(most) > 1:
+        return f"; at most {most:,} in a {of.granularity.value}"
+    return f"; most in {name(of.periods[values.index(most)].start, of.granularity)}: {most:,}"
+
+
 def people_chart(of: Span, rows: Sequence[TrendRow], call: Call) -> ColumnChart:
     """Return who worked, over time: new ones on top of those who had been there before."""
     returning = filled(of.periods, {row.period_start: row.returning_contributors for row in rows})
     new = filled(of.periods, {row.period_start: row.new_contributors for row in rows})
     unit = of.granularity.value
-    both = [sum(each) for each in zip(returning, new, strict=True)]
+    both = [old + fresh for old, fresh in zip(returning, new, strict=True)]
     says = f"{counted(sum(new), 'person', 'people')} had their first commit in this time"
-    if both and max(both):
-        at = both.index(max(both))
-        says += f"; most at work in {name(of.periods[at].start, of.granularity)}: {both[at]:,}, {new[at]:,} of them new"
+    says += _most(of, both)
     return ColumnChart(
         Figure(
             "people",
             f"People per {unit}",
             f"{says}.",
             (
-                f"Each column is the number of people with at least one commit in the {unit}. "
-                "New is whose first commit that counts lies in it; all others had one before.",
+                (
+                    f"Each column is the number of people with at least one commit in the {unit}. "
+                    "New is whose first commit that counts lies in it; all others had one before."
+                ),
                 "Whoever works in several periods is in each of them, so columns do not add up to a number of people.",
             ),
             Table(
@@ -196,8 +202,10 @@ def calendar_chart(rows: Sequence[TrendRow], last: date, call: Call) -> Calendar
             "Days of a year",
             says,
             (
-                "Each square is a day in UTC, each column a week from Monday to Sunday. The darker ones had more "
-                "commits: the steps are chosen so that about equally many days with commits fall into each.",
+                (
+                    "Each square is a day in UTC, each column a week from Monday to Sunday. The darker ones had more "
+                    "commits: the steps are chosen so that about equally many days with commits fall into each."
+                ),
             ),
             Table(("day", "commits"), [(day.day.isoformat(), f"{day.commits:,}") for day in reversed(active)]),
             metrics=("Active days",),
@@ -237,8 +245,10 @@ def hours_chart(rows: Sequence[HourRow], call: Call) -> HoursChart:
             "Hours of the week",
             says,
             (
-                "The area of a dot is the number of commits of an hour, on the clock of the author's own time zone as "
-                "it stands in the commit. Many servers and bots write UTC, and a rebase may change the hour.",
+                (
+                    "The area of a dot is the number of commits of an hour, on the clock of the author's own time zone as "
+                    "it stands in the commit. Many servers and bots write UTC, and a rebase may change the hour."
+                ),
                 "The hours are those of commits, not of work. Always by the author's date.",
             ),
             Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ def concentration_curve(lorenz: Sequence[tuple[float, float]], holders: int, abs
 
 def _height_at(points: Sequence[Point], x: float) -> float:
     """Return the height of the curve at a place, along the line between its neighbours."""
-    for left, right in zip(points, points[1:], strict=False):
+    for left, right in itertools.pairwise(points):
         if left.x <= x <= right.x:
             part = (x - left.x) / (right.x - left.x) if right.x > left.x else 1
             return left.y + part * (right.y - left.y)

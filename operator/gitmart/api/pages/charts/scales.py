@@ -19,9 +19,9 @@ def nice_step(maximum: float, most: int) -> int:
     """Return the least of 1, 2, 5, 10, 20, … of which at most so many steps reach the maximum."""
     if maximum <= most:
         return 1
-    exponent = floor(log10(maximum / most))
-    steps = [factor * 10 ** max(power, 0) for power in (exponent, exponent + 1) for factor in (1, 2, 5)]
-    return next(step for step in sorted(steps) if ceil(maximum / step) <= most)
+    power = 10 ** max(floor(log10(maximum / most)), 0)
+    steps = [factor * power for factor in (1, 2, 5, 10)]
+    return next(int(step) for step in steps if ceil(maximum / step) <= most)
 
 
 def count_ticks(maximum: int, most: int = 5) -> list[int]:
