@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +11,9 @@ from starlette.requests import Request
 
 from gitmart import __version__
 from gitmart.api.pages import assets, words
+from gitmart.api.pages.prose import prose
 from gitmart.api.pages.state import link, parameters
+from gitmart.api.queries.catalogue import Metric, metrics
 
 # No request leads anywhere but here, and nothing that stands in a page is run.
 POLICY = (
@@ -25,6 +26,12 @@ HEADERS = {
     "Referrer-Policy": "same-origin",  # an address holds what was looked for
 }
 
+
+def _definition(name: str) -> Metric:
+    """Return a metric of the catalogue. Raise KeyError for a name that it does not have."""
+    return {metric.name: metric for metric in metrics().metrics}[name]
+
+
 _templates = Environment(
     loader=PackageLoader("gitmart.api.pages"),
     autoescape=True,
@@ -32,9 +39,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.globals.update(
-    asset=assets.address, link=link, parameters=parameters, version=__version__, definition={}.get
-)
+_templates.globals.update(asset=assets.address, link=link, parameters=parameters, version=__version__)
 _templates.filters.update(
     number=words.number,
     percent=words.percent,
@@ -43,7 +48,10 @@ _templates.filters.update(
     moment=words.moment,
     duration=words.duration,
     counted=words.counted,
-    ago=words.ago,
+    when=words.when,
+    day_of=words.day_of,
+    prose=prose,
+    definition=_definition,
     pct=lambda value: f"{value:.2f}".rstrip("0").rstrip(".") + "%",
     coord=lambda value: f"{value:.3f}".rstrip("0").rstrip("."),
 )
@@ -53,10 +61,11 @@ def html(
     request: Request, template: str, *, status: int = HTTPStatus.OK, live: bool = False, **context: Any
 ) -> HTMLResponse:
     """
-    Return a template filled in; it is told `now` and `root`, which is what stands before every path, besides.
+    Return a template filled in; it is told `root`, which is what stands before every path, besides.
 
-    `live`: it changes without a build of the marts, so nobody may keep it.
+    A page is kept until the marts change, so nothing in it may depend on the clock. `live`: it changes without a build,
+    so nobody may keep it.
     """
     root = str(request.scope.get("root_path", ""))
-    text = _templates.get_template(template).render(now=datetime.now(UTC), root=root, **context)
+    text = _templates.get_template(template).render(root=root, **context)
     return HTMLResponse(text, status, HEADERS | ({"Cache-Control": "no-store"} if live else {}))

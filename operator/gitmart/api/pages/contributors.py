@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,13 +13,15 @@ from pydantic import Field
 from gitmart.api.pages import choices
 from gitmart.api.pages.answer import html
 from gitmart.api.pages.calls import call
-from gitmart.api.pages.dependencies import Id, ReaderOfPage
+from gitmart.api.pages.dependencies import Id, ReaderOfPage, Sought
 from gitmart.api.pages.series import YEAR, calendar_chart, commits_chart, hours_chart, span
 from gitmart.api.pages.state import chosen, link, parameters
+from gitmart.api.pages.words import day_of
 from gitmart.api.problems import not_found
 from gitmart.api.queries import contributors, hours, repositories, trends
+from gitmart.api.queries.builds import standing
 from gitmart.api.queries.contributors import ContributorSort
-from gitmart.api.queries.paging import BIGINT, Paging
+from gitmart.api.queries.paging import BIGINT, MOST_ROWS, Paging
 from gitmart.api.switches import CommitSwitches, Switches
 
 PAGE_SIZE = 50
@@ -31,7 +33,7 @@ class PeopleView(Switches):
     """Which people are listed, and where the list begins."""
 
     repository: int | None = Field(None, ge=1, le=BIGINT)
-    q: str | None = Field(None, max_length=200)
+    q: Sought = None
     sort: ContributorSort = ContributorSort.COMMITS
     cursor: str | None = Field(None, max_length=2000)
 
@@ -66,7 +68,7 @@ async def contributors_page(request: Request, reader: ReaderOfPage) -> HTMLRespo
         sort=view.sort,
         paging=Paging(PAGE_SIZE, view.cursor),
     )
-    made = call("contributors", view, repository=view.repository, search=view.q)
+    made = call("contributors", view, repository=view.repository, search=view.q, sort=view.sort.value, limit=MOST_ROWS)
     return html(
         request,
         "contributors.html",
@@ -96,8 +98,11 @@ async def contributor_page(request: Request, contributor: Id, reader: ReaderOfPa
         "summary": summary,
         "action": f"/contributors/{contributor}",
     }
-    today = datetime.now(UTC).date()
-    last = min(view.until or today, max(today, summary.last_day or today))
+    built = (await standing(reader)).last_good
+    days_known = [day_of(built.started_at)] if built else []
+    days_known += [summary.last_day] if summary.last_day else []
+    known = max(days_known, default=date.min)
+    last = min(view.until or known, known)
     first = view.since or summary.first_day
     if not summary.commits or first is None or first > last:
         return html(request, "contributor.html", charts=None, **shown)
@@ -109,11 +114,11 @@ async def contributor_page(request: Request, contributor: Id, reader: ReaderOfPa
         trends.trends(reader, trends.Granularity.DAY, year, contributor=contributor),
         hours.hours(reader, commit_switches, contributor=contributor),
     )
-    of = span(first, last, granularity, starts_whole=view.since is None, is_over=last < today)
+    of = span(first, last, granularity, starts_whole=view.since is None, is_over=last < known)
     undated = summary.commits - sum(row.commits for row in rows)
     by_period = call("trends", view, granularity=granularity.value, contributor=contributor)
     by_day = call("trends", year, granularity="day", contributor=contributor)
-    by_hour = call("activity-hours", view, ("classes", "dates"), contributor=contributor)
+    by_hour = call("hours", view, ("classes", "dates"), contributor=contributor)
     return html(
         request,
         "contributor.html",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,12 +11,13 @@ from starlette.responses import Response
 
 from gitmart.api.pages.answer import html
 
-TITLES = {
+TITLES: dict[str | HTTPStatus, str] = {
     "no_marts": "There are no marts yet",
     "not_migrated": "The warehouse is not ready",
     "unreachable": "The warehouse does not answer",
     "busy": "Too many people ask at once",
     "timeout": "This takes too long",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "This cannot be shown",
 }
 ADVICE: dict[str | HTTPStatus, str] = {
     "no_marts": "They are made by the first run of a DbtSchedule, or of `gitmart transform`. Reload this page then.",
@@ -29,9 +31,9 @@ ADVICE: dict[str | HTTPStatus, str] = {
 }
 
 
-def problem_page(request: Request, status: int, detail: str, members: dict[str, Any]) -> Response:
+def problem_page(request: Request, status: int, detail: str, members: Mapping[str, Any]) -> Response:
     """Return the page of a problem; `members` are what else a program is told of it."""
     reason = members.get("reason")
-    title = TITLES.get(reason or "") or HTTPStatus(status).phrase
+    title = TITLES.get(reason or "") or TITLES.get(HTTPStatus(status)) or HTTPStatus(status).phrase
     advice = ADVICE.get(reason or "") or ADVICE.get(HTTPStatus(status), "")
-    return html(request, "error.html", status=status, title=title, detail=detail, advice=advice)
+    return html(request, "error.html", status=status, code=status, title=title, detail=detail, advice=advice)

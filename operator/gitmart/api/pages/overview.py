@@ -10,14 +10,17 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from gitmart.api.pages.answer import html
+from gitmart.api.pages.calls import call
 from gitmart.api.pages.charts.columns import Bar, sparkline
 from gitmart.api.pages.charts.periods import filled, periods
-from gitmart.api.pages.dependencies import ReaderOfPage
+from gitmart.api.pages.dependencies import ReaderOfPage, Sought
 from gitmart.api.pages.state import chosen, link
 from gitmart.api.pages.words import counted
 from gitmart.api.queries import overview as queries
 from gitmart.api.queries.builds import standing
-from gitmart.api.switches import Granularity
+from gitmart.api.queries.paging import MOST_ROWS
+from gitmart.api.queries.trends import Granularity
+from gitmart.api.switches import Switches
 
 PAGE_SIZE = 25
 MOST_PAGES = 10_000  # PostgreSQL counts rows that are passed over
@@ -32,7 +35,7 @@ class Listing(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    q: str | None = Field(None, max_length=200)
+    q: Sought = None
     sort: queries.Sort = queries.Sort.RECENT
     reverse: bool = False
     page: int = Field(1, ge=1, le=MOST_PAGES)
@@ -78,6 +81,7 @@ async def overview(request: Request, reader: ReaderOfPage) -> HTMLResponse:
         rows=[(each, *_activity(each)) for each in found.repositories],
         last_page=max(-(-found.found // PAGE_SIZE), 1),
         builds=builds,
+        call=call("repositories", Switches(), search=listing.q, limit=MOST_ROWS),
     )
 
 

@@ -59,7 +59,7 @@ async def repository_page(request: Request, repository: Id, reader: ReaderOfPage
     of = span(first, last, granularity, starts_whole=view.since is None, is_over=last < known)
     by_period = call("trends", view, granularity=granularity.value, repository=repository)
     by_day = call("trends", year, granularity="day", repository=repository)
-    by_hour = call("activity-hours", view, ("classes", "dates"), repository=repository)
+    by_hour = call("hours", view, ("classes", "dates"), repository=repository)
     undated = summary.commits - sum(row.commits for row in rows)
     return html(
         request,
@@ -113,7 +113,7 @@ def concentration_chart(
             f"Gini coefficient {decimal(held.gini_coefficient)}: 0 is all alike, near 1 is one alone."
         )
     made = call(
-        "concentration/curve",
+        "lorenz-curve",
         view,
         repository=repository,
         measure=view.measure.value if view.measure is not concentration.Measure.COMMITS else None,

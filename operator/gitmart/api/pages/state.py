@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from http import HTTPStatus
 from typing import Any, TypeVar, get_origin
 from urllib.parse import quote, urlencode
 
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
-
-from gitmart.api.problems import ProblemError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -19,7 +17,7 @@ def chosen(model: type[ModelT], query: QueryParams) -> ModelT:
     """
     Return what a query string chose. A form sends all its fields, so an empty one is as one that is not there.
 
-    Raise ProblemError naming the parameter that is wrong.
+    Raise RequestValidationError, whose problem names the parameter that is wrong.
     """
     values: dict[str, Any] = {}
     for name in query:
@@ -29,11 +27,7 @@ def chosen(model: type[ModelT], query: QueryParams) -> ModelT:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "query"
-        raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"query parameter {name}: {first['msg']}", parameter=name
-        ) from None
+        raise RequestValidationError([{**each, "loc": ("query", *each["loc"])} for each in error.errors()]) from None
 
 
 def link(path: str, state: BaseModel | None = None, **changes: Any) -> str:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
-STEPS = (
-    (timedelta(days=365.25), "year"),
-    (timedelta(days=30.44), "month"),
-    (timedelta(days=1), "day"),
-    (timedelta(hours=1), "hour"),
-    (timedelta(minutes=1), "minute"),
-)
+from markupsafe import Markup
 
 
 def number(value: float | None) -> str:
@@ -44,7 +38,7 @@ def day(value: date | datetime | None) -> str:
     if value is None:
         return "–"
     if isinstance(value, datetime):
-        value = value.astimezone(UTC).date()
+        value = day_of(value)
     return value.isoformat()
 
 
@@ -53,19 +47,15 @@ def moment(value: datetime | None) -> str:
     return "–" if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def ago(value: datetime | date, now: datetime) -> str:
-    """Return how long ago something was, in its largest unit: 3 hours ago. A day counts from its end."""
-    if not isinstance(value, datetime):
-        days = (now.date() - value).days
-        return "today" if days <= 0 else _units(timedelta(days=days))
-    return _units(now - value)
+def when(value: datetime | date) -> Markup:
+    """Return a moment or a UTC day as an element; the script adds how long ago that was."""
+    words = moment(value) if isinstance(value, datetime) else day(value)
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), words)
 
 
-def _units(age: timedelta) -> str:
-    for size, unit in STEPS:
-        if age >= size:
-            return f"{counted(int(age / size), unit)} ago"
-    return "just now"
+def day_of(value: datetime) -> date:
+    """Return the UTC day of a moment."""
+    return value.astimezone(UTC).date()
 
 
 def duration(seconds: float | None) -> str:

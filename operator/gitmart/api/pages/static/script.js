@@ -1,6 +1,28 @@
 "use strict";
 // Pages work without this. It shows figures under the pointer or the arrow keys, and keeps what is live up to date.
 
+const STEPS = [[31557600, "year"], [2630016, "month"], [86400, "day"], [3600, "hour"], [60, "minute"]];
+const ago = (time) => {
+  const isDay = time.dateTime.length === 10;
+  const seconds = isDay
+    ? 86400 * Math.floor(Date.now() / 86400000 - Date.parse(time.dateTime) / 86400000)
+    : (Date.now() - Date.parse(time.dateTime)) / 1000;
+  for (const [length, unit] of STEPS) {
+    const count = Math.floor(seconds / length);
+    if (count >= 1) return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
+  }
+  return isDay ? "today" : "just now";
+};
+const tellAges = (within) => {
+  for (const time of within.querySelectorAll("time")) {
+    const said = document.createElement("span");
+    said.className = "ago";
+    said.textContent = ` (${ago(time)})`;
+    time.append(said);
+  }
+};
+tellAges(document);
+
 for (const plot of document.querySelectorAll("[data-plot]")) {
   const rows = document.querySelectorAll(`#${plot.dataset.plot}-table tbody tr`);
   const names = [...document.querySelectorAll(`#${plot.dataset.plot}-table thead th`)].map((cell) => cell.textContent);
@@ -56,6 +78,7 @@ const keepUpToDate = async (place) => {
         const fresh = await answer.text();
         if (fresh !== place.dataset.shown) {
           place.innerHTML = fresh;
+          tellAges(place);
           place.dataset.shown = fresh;
         }
       }
@@ -63,4 +86,4 @@ const keepUpToDate = async (place) => {
   }
   setTimeout(keepUpToDate, PAUSE, place);
 };
-for (const place of document.querySelectorAll("[data-live]")) setTimeout(keepUpToDate, PAUSE, place);
+for (const place of document.querySelectorAll("[data-live]")) keepUpToDate(place);
