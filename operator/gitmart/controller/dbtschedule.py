@@ -104,7 +104,7 @@ def ended(schedule: DbtSchedule, run: Run) -> DbtScheduleStatus:
 def working_of(schedules: Iterable[DbtSchedule]) -> dict[Target, DbtSchedule]:
     """Return, by target, the schedule that works: of several with one target the oldest."""
     working: dict[Target, DbtSchedule] = {}
-    for schedule in sorted(schedules, key=_age):
+    for schedule in sorted(schedules, key=age):
         working.setdefault(target_of(schedule), schedule)
     return working
 
@@ -114,7 +114,8 @@ def target_of(schedule: DbtSchedule) -> Target:
     return schedule.metadata.namespace, schedule.spec.warehouse_ref.name, schedule.spec.target.schema_name
 
 
-def _age(schedule: DbtSchedule) -> tuple[float, str, str]:
+def age(schedule: DbtSchedule) -> tuple[float, str, str]:
+    """Return what schedules are ordered by where one of several goes first: the oldest has the least."""
     metadata = schedule.metadata
     created = metadata.creation_timestamp.timestamp() if metadata.creation_timestamp else float("inf")
     return created, metadata.namespace, metadata.name

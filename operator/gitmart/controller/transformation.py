@@ -38,8 +38,8 @@ class Seen:
     """
     What is known besides the DbtSchedule.
 
-    `cron_job` and `full_cron_job` have the names of its CronJobs, whoever they belong to. `news`: when each selected
-    Repository last brought something new.
+    `cron_job` and `full_cron_job` have the names of its CronJobs, whoever they belong to. `namesakes`: others that work,
+    and may want a CronJob of one of these names. `news`: when each selected Repository last brought something new.
     """
 
     children: Sequence[Child] = ()
@@ -47,6 +47,7 @@ class Seen:
     full_cron_job: CronJobSeen | None = None
     older: DbtSchedule | None = None
     news: Sequence[datetime] = ()
+    namesakes: Sequence[DbtSchedule] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +100,26 @@ def decide(schedule: DbtSchedule, seen: Seen, now: datetime, resync: timedelta) 
         delete.append(child.job)
     schedule = _with(schedule, _general(schedule, seen, active, fresh, now))
     wants_full, full = schedule.spec.full_refresh_schedule is not None, seen.full_cron_job
-    usable = wants_full and (full is None or _is_ours(schedule, full))  # the name of the one for full refreshes
+    full_name = full_refresh_cron_job_of(schedule.metadata.name)
+    holder = _holder(schedule, full_name, full, seen.namesakes)
+    usable = wants_full and holder is None  # the name of the one for full refreshes
     drop = full if full is not None and _is_ours(schedule, full) and not (wants_full or full.deleting) else None
     rest = Decision(schedule.status, far, drop=drop, delete=tuple(delete), runs=runs)
     if seen.cron_job is not None and not _is_ours(schedule, seen.cron_job):
-        return replace(rest, status=foreign(schedule, schedule.metadata.name, seen.cron_job, now))
+        return replace(rest, status=foreign(schedule, schedule.metadata.name, seen.cron_job.resource, now))
     if seen.older is not None:
         stop = True if seen.cron_job is not None else None
         stop_full = True if usable and full is not None else None
         status = statuses.conflicting(schedule, seen.older, now)
         return replace(rest, status=status, cron_job=stop, full_cron_job=stop_full)
+    if (mine := _holder(schedule, schedule.metadata.name, seen.cron_job, seen.namesakes)) is not None:
+        return replace(rest, status=foreign(schedule, schedule.metadata.name, mine, now))
     if schedule.spec.suspend:
         status = statuses.suspended(schedule, now)
         return replace(rest, status=status, cron_job=True, full_cron_job=True if usable else None)
-    if full is not None and wants_full and not usable:
+    if wants_full and holder is not None:
         # The one schedule is kept all the same, and so is whatever starts runs besides it.
-        schedule = _with(schedule, foreign(schedule, full_refresh_cron_job_of(schedule.metadata.name), full, now))
+        schedule = _with(schedule, foreign(schedule, full_name, holder, now))
     else:
         schedule = _with(schedule, statuses.accepted(schedule, _kept(schedule), now))
     # One that is being deleted still runs; so does one of an object of this name that is gone.
@@ -140,6 +145,27 @@ def _kept(schedule: DbtSchedule) -> str:
 
 def _is_ours(schedule: DbtSchedule, cron_job: CronJobSeen) -> bool:
     return cron_job.owner == schedule.metadata.uid
+
+
+def _holder(
+    schedule: DbtSchedule, name: str, cron_job: CronJobSeen | None, namesakes: Iterable[DbtSchedule]
+) -> str | None:
+    """
+    Return the resource that has a CronJob's name, "" if that is not known, None if it is this one's to take.
+
+    Who has made it keeps it. Until somebody has, it is for the oldest of those that want it.
+    """
+    if cron_job is not None:
+        return None if _is_ours(schedule, cron_job) else cron_job.resource
+    want = [schedule, *(each for each in namesakes if name in _cron_jobs_of(each))]
+    first = min(want, key=statuses.age).metadata.name
+    return None if first == schedule.metadata.name else first
+
+
+def _cron_jobs_of(schedule: DbtSchedule) -> set[str]:
+    """Return the names of the CronJobs that a schedule wants."""
+    name = schedule.metadata.name
+    return {name} if schedule.spec.full_refresh_schedule is None else {name, full_refresh_cron_job_of(name)}
 
 
 def _is_hopeless(schedule: DbtSchedule, child: Child, now: datetime) -> bool:
@@ -316,15 +342,15 @@ def _starting(schedule: DbtSchedule, start: Start) -> DbtScheduleStatus:
     return schedule.status.model_copy(update=changes)
 
 
-def foreign(schedule: DbtSchedule, name: str, holder: CronJobSeen, now: datetime) -> DbtScheduleStatus:
-    """Return the status while the CronJob of a name that is wanted, `holder`, is somebody else's."""
+def foreign(schedule: DbtSchedule, name: str, holder: str, now: datetime) -> DbtScheduleStatus:
+    """Return the status while the CronJob of a name that is wanted is that of another resource, `holder`."""
     mine = schedule.metadata.name
     wanted = "" if name == mine else ", which spec.fullRefreshSchedule needs,"
-    if holder.resource in ("", mine):  # of nobody we know, or of an object that had our name before
+    if holder in ("", mine):  # of nobody we know, or of an object that had our name before
         message = f"a CronJob named {name}{wanted} is there already and is not ours: delete it, or choose another name"
     else:
-        cure = f"choose another name for one of the two, or remove spec.fullRefreshSchedule of {min(mine, holder.resource)}"
-        message = f"the CronJob {name}{wanted} is that of DbtSchedule {holder.resource}: {cure}"
+        cure = f"choose another name for one of the two, or remove spec.fullRefreshSchedule of {min(mine, holder)}"
+        message = f"the CronJob {name}{wanted} is that of DbtSchedule {holder}: {cure}"
     return statuses.troubled(schedule, Verdict(Situation.RETRYING, FOREIGN_CRON_JOB, message), now)
 
 

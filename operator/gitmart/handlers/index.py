@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from gitmart.contract import target_schema
@@ -216,11 +217,15 @@ class Indexes:
         found: CronJobSeen | None = _first(self.cronjobs, (namespace, name))
         return found
 
-    def who_wants_name(self, cron_job: Json) -> list[Key]:
+    def who_wants_name(self, namespace: str, name: str) -> list[Key]:
         """Return the DbtSchedules that may want a CronJob of this name, whoever it belongs to."""
-        namespace, name = cron_job["metadata"]["namespace"], cron_job["metadata"]["name"]
         names = (name, name.removesuffix(full_refresh_cron_job_of("")))
         return [key for each in names if self.resource(key := Key(DBTSCHEDULE, namespace, each)) is not None]
+
+    def namesakes(self, namespace: str, name: str) -> list[Key]:
+        """Return the other DbtSchedules that may want a CronJob which that one may want."""
+        found = (self.who_wants_name(namespace, each) for each in (name, full_refresh_cron_job_of(name)))
+        return [key for key in dict.fromkeys(chain.from_iterable(found)) if key.name != name]
 
     def claims(self, kind: str, claimed: tuple[str, ...]) -> Iterator[Claim]:
         """Yield all that want an address or a target."""

@@ -105,8 +105,9 @@ class Registration:
             claims = known.claims(DBTSCHEDULE, index.target_of(body))
             others = (Key(DBTSCHEDULE, claim.namespace, claim.name) for claim in claims)
             # Whoever waits for the target that it had before an edit is found by what its status says.
-            waiting = known.conflicting(body["metadata"]["namespace"])
-            self._wake_all(cluster.DBT_SCHEDULE, body, [index.key_of(DBTSCHEDULE, body), *others, *waiting])
+            key = index.key_of(DBTSCHEDULE, body)
+            waiting = (*known.conflicting(key.namespace), *known.namesakes(key.namespace, key.name))
+            self._wake_all(cluster.DBT_SCHEDULE, body, [key, *others, *waiting])
 
     def _register_children(self) -> None:
         ours: dict[str, Any] = {"registry": self.registry}
@@ -127,8 +128,9 @@ class Registration:
 
             @kopf.on.event(kind.group, kind.version, kind.plural, id=f"on_{kind.plural}", param=kind, **ours)
             async def on_child(body: Json, param: Any = None, **_: Any) -> None:
-                key = index.key_of_child(body)
-                named = self._known().who_wants_name(body) if param is cluster.CRON_JOB else []
+                key, metadata = index.key_of_child(body), body["metadata"]
+                place = metadata["namespace"], metadata["name"]
+                named = self._known().who_wants_name(*place) if param is cluster.CRON_JOB else []
                 self._wake_all(param, body, [*([key] if key is not None else []), *named])
 
     def _touched(self, body: Json) -> Iterable[Key]:

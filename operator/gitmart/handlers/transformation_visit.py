@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any
+from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
@@ -52,6 +55,8 @@ class TransformationVisits:
         self._resync = resync
         # What each CronJob of a resource was made to be, by its name, and its generation then: who edits it raises that.
         self._applied: dict[Key, dict[str, tuple[int, str]]] = {}
+        # One at a time for each namespace and name of a CronJob; gone when nobody makes it.
+        self._making: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, key: Key) -> float | None:
         """Bring one DbtSchedule a step closer. Return after how many seconds to come again, None once it is gone."""
@@ -82,6 +87,7 @@ class TransformationVisits:
             full_cron_job=self._at.indexes.cron_job(key.namespace, full_refresh_cron_job_of(key.name)),
             older=older_of(self._at, key, target_of(document), DbtSchedule),
             news=self._at.indexes.news(key.namespace, after.selector.match_labels) if after else (),
+            namesakes=self._namesakes(key),
         )
         decision = decide(schedule, seen, now, self._resync)
         await delete_jobs(self._at, key, decision.delete)
@@ -97,6 +103,20 @@ class TransformationVisits:
             self._tell_end(updated, run.exit_code == 0)
         self._at.meter.visited(updated)
         return look_again(children, status.conditions, now, max((decision.revisit - now).total_seconds(), 0.0))
+
+    def _namesakes(self, key: Key) -> list[DbtSchedule]:
+        """Return the others that may want a CronJob of the same name, but for those that make none."""
+        found = []
+        for other in self._at.indexes.namesakes(key.namespace, key.name):
+            stored = self._at.indexes.resource(other)
+            document = document_of(stored) if stored is not None else {}
+            if stored is None or document["metadata"].get("deletionTimestamp"):
+                continue
+            with suppress(ValidationError):
+                schedule = read_resource(DbtSchedule, document)
+                if older_of(self._at, other, target_of(document), DbtSchedule) is None:
+                    found.append(schedule)
+        return found
 
     def _told(self, schedule: DbtSchedule, key: Key) -> list[str | None]:
         """Return the Jobs whose end needs no confirmation: told, or older than all that the history still knows."""
@@ -119,7 +139,7 @@ class TransformationVisits:
                 made = cron_job(schedule, self._at.workers, suspend=decision.cron_job)
                 if (holder := await self._apply(key, schedule, made)) is not None:
                     known = schedule.model_copy(update={"status": idle})
-                    return transformation.foreign(known, key.name, holder, self._at.now())
+                    return transformation.foreign(known, key.name, holder.resource, self._at.now())
                 # Named before the watch shows it: who waits for Ready must find it in the same status.
                 status, idle = (each.model_copy(update={"cron_job": key.name}) for each in (status, idle))
             if decision.full_cron_job is not None:
@@ -150,7 +170,7 @@ class TransformationVisits:
         if holder is None:
             return status.model_copy(update={"full_refresh_cron_job": name})
         known = schedule.model_copy(update={"status": status})
-        return status if suspended else transformation.foreign(known, name, holder, self._at.now())
+        return status if suspended else transformation.foreign(known, name, holder.resource, self._at.now())
 
     async def _apply(self, key: Key, schedule: DbtSchedule, body: dict[str, Any]) -> CronJobSeen | None:
         """Make the CronJob so, if it is not; return the one that has the name when that is somebody else's."""
@@ -160,15 +180,17 @@ class TransformationVisits:
         known = self._at.indexes.cron_job(key.namespace, name)
         if known is not None and known.resource == key.name and applied.get(name) == (known.generation, digest):
             return None
-        if known is None:
-            try:
-                there = cron_job_seen(await self._at.cluster.get(CRON_JOB, key.namespace, name))
-            except NotFoundError:
-                pass
-            else:
-                if there.owner != schedule.metadata.uid:
-                    return there
-        made = (await apply_object(self._at, CRON_JOB, key, body))["metadata"]
+        # Who makes it first has it: another that wants the name waits here, and then finds whose it is.
+        async with self._making.setdefault((key.namespace, name), asyncio.Lock()):
+            if known is None:
+                try:
+                    there = cron_job_seen(await self._at.cluster.get(CRON_JOB, key.namespace, name))
+                except NotFoundError:
+                    pass
+                else:
+                    if there.owner != schedule.metadata.uid:
+                        return there
+            made = (await apply_object(self._at, CRON_JOB, key, body))["metadata"]
         applied[name] = (made["generation"], digest)
 
         def seen() -> bool:

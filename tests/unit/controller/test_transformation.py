@@ -370,6 +370,39 @@ def test_a_cron_job_that_two_want_is_that_of_its_owner(
         assert decide(told_of, seen, T0, RESYNC).status == decision.status, "it moves by itself"
 
 
+MADE = {"older": "2025-12-31T00:00:00Z", "same": "2026-01-01T00:00:00Z", "younger": "2026-01-02T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("namesake", "spec", "sibling_has", "namesake_has"),
+    [
+        pytest.param("older", WEEKLY, False, True, id="the older one"),
+        pytest.param("younger", WEEKLY, True, False, id="and not the younger one"),
+        pytest.param("same", WEEKLY, True, False, id="by name, of the same second"),
+        pytest.param("older", {}, None, True, id="whoever wants it alone"),
+        pytest.param("younger", {}, None, True, id="however young"),
+    ],
+)
+def test_a_cron_job_that_nobody_has_yet_is_for_the_oldest_that_wants_it(
+    namesake: str, spec: dict[str, Any], sibling_has: bool | None, namesake_has: bool
+) -> None:
+    one = new(**spec)
+    other = a_schedule("analytics-full", creationTimestamp=MADE[namesake])
+    both = [
+        decide(one, Seen(namesakes=[other]), T0, RESYNC),
+        decide(other, Seen(namesakes=[one]), T0, RESYNC),
+    ]
+
+    assert both[0].cron_job is False, "its own is its own"
+    assert both[0].full_cron_job is (False if sibling_has else None)
+    assert both[1].cron_job is (False if namesake_has else None)
+    assert [reason(decision.status) for decision in both] == [
+        "ForeignCronJob" if has is False else "Accepted" for has in (sibling_has, namesake_has)
+    ]
+    resting = new(suspend=True, **spec)
+    assert decide(resting, Seen(namesakes=[other]), T0, RESYNC).full_cron_job is (True if sibling_has else None)
+
+
 def reason(status: DbtScheduleStatus) -> str:
     found = told(status)
     assert found is not None

@@ -44,6 +44,7 @@ class ApiServer:
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)  # method, path, query
     trouble: list[web.Response | None] = field(default_factory=list)
     silent: asyncio.Event | None = None  # no answer until it is set
+    silent_about: str = ""  # if the path ends so
     url: str = ""
     _version: int = 100
     _applied: dict[str, Object] = field(default_factory=dict)
@@ -59,9 +60,14 @@ class ApiServer:
         self.objects[path] = body | {"metadata": metadata | {"resourceVersion": str(self._version)}}
         return self.objects[path]
 
+    def remove(self, path: str) -> None:
+        """Delete an object as if somebody else had."""
+        del self.objects[path]
+        self._applied.pop(path, None)
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.method, request.path, dict(request.query)))
-        if self.silent is not None:
+        if self.silent is not None and request.path.endswith(self.silent_about):
             await self.silent.wait()
         if self.trouble:
             trouble = self.trouble.pop(0)
@@ -150,7 +156,7 @@ class ApiServer:
         wanted = body.get("preconditions", {}).get("resourceVersion")
         if wanted not in (None, now["metadata"]["resourceVersion"]):
             raise RefusedError(409, "Conflict", "the ResourceVersion in the precondition does not match the record")
-        del self.objects[path]
+        self.remove(path)
         return {"kind": "Status", "status": "Success"}
 
 

@@ -214,11 +214,14 @@ def test_a_cron_job_concerns_all_that_may_want_its_name() -> None:
         world.see("dbtschedules", index.index_dbtschedule(body), name)
 
     def wanting(name: str) -> list[str]:
-        return [key.name for key in world.indexes.who_wants_name(a_cron_job(name, "x"))]
+        return [key.name for key in world.indexes.who_wants_name("team", name)]
 
     assert wanting("one-full") == ["one-full", "one"]
     assert set(wanting("one")) == {"one"}
     assert wanting("three-full") == []
+    assert [[key.name for key in world.indexes.namesakes("team", name)] for name in ("one", "one-full", "two")] == [
+        ["one-full"], ["one"], [],
+    ]  # fmt: skip
 
 
 def test_who_waits_for_a_target_is_found_whatever_target_that_is() -> None:

@@ -557,16 +557,72 @@ def test_a_stranger_under_the_name_of_full_refreshes_is_left_alone_and_the_sched
     assert "fullRefreshCronJob" not in world.status("analytics", "dbtschedules")
 
 
-@pytest.mark.parametrize("first", ["analytics", "analytics-full"])
+TWO = {"analytics": WEEKLY, "analytics-full": {"warehouseRef": {"name": "other"}}}  # want one CronJob
+
+
+def whose(world: World) -> str:
+    (owner,) = world.server.objects[f"{BATCH}/cronjobs/analytics-full"]["metadata"]["ownerReferences"]
+    name: str = owner["name"]
+    return name
+
+
+@pytest.mark.parametrize("first", TWO)
 def test_of_two_that_want_one_cron_job_who_has_it_keeps_it(world: World, first: str) -> None:
-    world.add("DbtSchedule", "analytics", spec=WEEKLY)
-    world.add("DbtSchedule", "analytics-full", spec={"warehouseRef": {"name": "other"}})
-    second = ({"analytics", "analytics-full"} - {first}).pop()
-    for name in (first, second, first, second):
+    second = (TWO.keys() - {first}).pop()
+    world.add("DbtSchedule", first, spec=TWO[first], created="2026-01-01T11:59:00Z")
+    visits(world, 1, Key(DBTSCHEDULE, "team", first))
+    world.add("DbtSchedule", second, spec=TWO[second], created="2026-01-01T11:58:00Z")  # the clock was set back
+    for name in (second, first, second):
         visits(world, 1, Key(DBTSCHEDULE, "team", name))
 
-    (owner,) = world.server.objects[f"{BATCH}/cronjobs/analytics-full"]["metadata"]["ownerReferences"]
-    assert owner["name"] == first
+    assert whose(world) == first
+    assert world.ready(first, "dbtschedules") == ("True", "Accepted")
+    assert world.ready(second, "dbtschedules") == ("False", "ForeignCronJob")
+
+
+@pytest.mark.parametrize("visited_first", TWO)
+@pytest.mark.parametrize("older", TWO)
+def test_of_two_that_come_together_the_older_has_it_whoever_is_visited_first(
+    world: World, older: str, visited_first: str
+) -> None:
+    other = (TWO.keys() - {older}).pop()
+    world.add("DbtSchedule", older, spec=TWO[older], created="2026-01-01T11:58:00Z")
+    world.add("DbtSchedule", other, spec=TWO[other], created="2026-01-01T11:59:00Z")
+    for name in (visited_first, older, other):
+        visits(world, 1, Key(DBTSCHEDULE, "team", name))
+
+    assert whose(world) == older
+    assert world.ready(older, "dbtschedules") == ("True", "Accepted")
+    assert world.ready(other, "dbtschedules") == ("False", "ForeignCronJob")
+    for gone in (f"{OURS}/dbtschedules/{older}", f"{BATCH}/cronjobs/analytics-full"):
+        world.server.remove(gone)
+    visits(world, 1, Key(DBTSCHEDULE, "team", other))
+    assert (whose(world), world.ready(other, "dbtschedules")) == (other, ("True", "Accepted"))
+
+
+@pytest.mark.parametrize("first", TWO)
+def test_of_two_that_make_it_at_the_same_moment_one_has_it(world: World, first: str) -> None:
+    """The one is visited before the other is seen, and both have asked before either is answered."""
+    second = (TWO.keys() - {first}).pop()
+
+    async def script(_: ExtractionVisits, visit: TransformationVisits) -> None:
+        world.server.silent, world.server.silent_about, under_way = asyncio.Event(), "/analytics-full", []
+        for name, created in ((first, "2026-01-01T11:59:00Z"), (second, "2026-01-01T11:58:00Z")):
+            world.add("DbtSchedule", name, spec=TWO[name], created=created)
+            world.watch()
+            under_way.append(asyncio.create_task(visit(Key(DBTSCHEDULE, "team", name))))
+            while not any(path.endswith("/cronjobs/analytics-full") for _, path, _ in world.server.requests):
+                await asyncio.sleep(0)
+        world.server.silent.set()
+        await asyncio.gather(*under_way)
+        world.server.silent = None
+
+    world.run(script)
+    for _again in range(2):
+        for name in TWO:
+            visits(world, 1, Key(DBTSCHEDULE, "team", name))
+
+    assert whose(world) == first
     assert world.ready(first, "dbtschedules") == ("True", "Accepted")
     assert world.ready(second, "dbtschedules") == ("False", "ForeignCronJob")
 
