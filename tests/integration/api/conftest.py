@@ -22,3 +22,13 @@ def client(address: str) -> Iterator[httpx.Client]:
     """A client of it."""
     with httpx.Client(base_url=address) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def ids(sample_warehouse: Warehouse) -> dict[str, int]:
+    """The ids of repositories by name, of people by first name."""
+    told = sample_warehouse.query(
+        "select repository_name, repository_id from analytics.dim_repository"
+        " union all select split_part(contributor_name, ' ', 1), contributor_id from analytics.dim_contributor"
+    )
+    return {str(name): int(str(number)) for name, number in told}

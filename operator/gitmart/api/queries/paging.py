@@ -92,21 +92,22 @@ async def page(
 
     Raise ProblemError for a cursor that is not one of this list with these parameters.
     """
-    print_of_list = _fingerprint(model, parameters, order)
-    after, condition = _after(paging.cursor, print_of_list, order)
+    print_of_list = fingerprint(model, parameters, order)
+    following_row, condition = after(paging.cursor, print_of_list, order)
     direction: LiteralString = "desc" if order.descending else "asc"
     rows = await reader.rows(
         "select * from (" + source + ") as listed" + condition
         + " order by " + order.column + " " + direction + " nulls last, " + order.key + " limit %(rows)s",
-        {**parameters, **after, "rows": paging.limit + 1},
+        {**parameters, **following_row, "rows": paging.limit + 1},
     )  # fmt: skip
     more = rows[paging.limit :]
     rows = rows[: paging.limit]
-    following = _cursor(print_of_list, rows[-1][order.column], rows[-1][order.key]) if more else None
-    return Page([model.model_validate(row) for row in rows], following)
+    next_cursor = cursor_of(print_of_list, rows[-1][order.column], rows[-1][order.key]) if more else None
+    return Page([model.model_validate(row) for row in rows], next_cursor)
 
 
-def _after(cursor: str | None, print_of_list: str, order: Order) -> tuple[dict[str, Any], LiteralString]:
+def after(cursor: str | None, print_of_list: str, order: Order) -> tuple[dict[str, Any], LiteralString]:
+    """Return the parameters and the condition of the rows that follow a cursor; raise ProblemError for a wrong one."""
     if cursor is None:
         return {}, ""
     value, key = _read(cursor, print_of_list, order)
@@ -137,7 +138,8 @@ def _read(cursor: str, print_of_list: str, order: Order) -> tuple[Any, Any]:
     return value, key
 
 
-def _cursor(print_of_list: str, value: object, key: object) -> str:
+def cursor_of(print_of_list: str, value: object, key: object) -> str:
+    """Return the cursor of a row: what its list is sorted by, and its key."""
     told = json.dumps([print_of_list, _plain(value), _plain(key)], separators=(",", ":"))
     return base64.urlsafe_b64encode(told.encode()).decode("ascii")
 
@@ -148,6 +150,7 @@ def _plain(value: object) -> object:
     return value if isinstance(value, int | str | None) else str(value)
 
 
-def _fingerprint(model: type[BaseModel], parameters: Mapping[str, Any], order: Order) -> str:
+def fingerprint(model: type[BaseModel], parameters: Mapping[str, Any], order: Order) -> str:
+    """Return what tells one list from another: a cursor of one is refused by others."""
     told = [model.__name__, sorted(parameters.items()), order.column, order.descending]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:12]
