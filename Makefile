@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-18s %s\n", $$1, $$2}'
-	@printf "  make %-18s %s\n" "bench-NAME" "Measure: extract REPO=path, options REPO=path, incremental REPO=path, cache REPO=path, forget REPO=path, peers REPO=path, memory, slope, transform, operator (last line: figures as JSON)"
+	@printf "  make %-18s %s\n" "bench-NAME" "Measure: extract REPO=path, options REPO=path, incremental REPO=path, cache REPO=path, forget REPO=path, peers REPO=path, memory, slope, transform, operator, api (last line: figures as JSON)"
 
 setup: $(READY) ## Install what the project needs into .venv
 
@@ -91,6 +91,9 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-in
 
 bench-operator: $(READY) # its file must not be called operator.py: that is a module of Python's own
 	@$(BIN)/python -W ignore bench/operator_scale.py $(if $(PART),--part $(PART)) $(if $(REPOSITORIES),--repositories $(REPOSITORIES))
+
+bench-api: $(READY)
+	@$(BIN)/python -W ignore bench/api.py $(if $(COMMITS),--commits $(COMMITS)) $(if $(SECONDS_EACH),--seconds $(SECONDS_EACH))
 
 bench-slope bench-growth: $(READY)
 	@$(BIN)/python -W ignore bench/$(@:bench-%=%).py $(if $(SIZES),--sizes $(SIZES))

@@ -108,7 +108,8 @@ def _surround(app: FastAPI, settings: Settings, authenticator: Authenticator) ->
         return {
             "gitmart_api_pool_connections": {word: connections[word] for word in ("busy", "idle")},
             "gitmart_api_pool_waiting": {"": connections["waiting"]},
-            "gitmart_api_requests_in_progress": {"": sum(each.in_progress for each in caches)},
+            "gitmart_api_answers_in_progress": {"": sum(each.in_progress for each in caches)},
+            "gitmart_api_requests_waiting": {"": sum(each.waiting for each in caches)},
             "gitmart_api_cache_bytes": {"": sum(each.answers.size for each in caches)},
             "gitmart_api_cache_entries": {"": sum(len(each.answers) for each in caches)},
             "gitmart_api_warehouse_ready": {"": known.lacking is None},

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 OPEN = ("--no-authentication",)
 
 
@@ -60,6 +62,14 @@ class Served:
         """Ask it to stop, and return its exit code."""
         self.process.terminate()
         return self.process.wait(timeout=30)
+
+
+def figure(served: Served, name: str) -> float:
+    """Return a figure of the process by its name and labels; 0 if there is none."""
+    for line in httpx.get(f"{served.metrics}/metrics").text.splitlines():
+        if line.startswith(f"{name} "):
+            return float(line.rpartition(" ")[2])
+    return 0.0
 
 
 def command_of(words: Sequence[str]) -> list[str]:

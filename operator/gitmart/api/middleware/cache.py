@@ -54,6 +54,11 @@ class Cache:
         """How many answers are being made, event streams aside."""
         return sum(not flight.is_event_stream for flight in self._flying)
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for those."""
+        return sum(flight.waiting for flight in self._flying)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http" or scope["method"] != "GET" or matches(told_of(scope).path, self._without):

@@ -44,7 +44,7 @@ class Flight:
         self.made: asyncio.Future[Made | None] = asyncio.get_running_loop().create_future()
         self.made.add_done_callback(lambda made: made.cancelled() or made.exception())  # nobody may wait any more
         self.is_event_stream = False
-        self._waiting = 0
+        self.waiting = 0  # how many do
         self._start: Message | None = None
         self._body = bytearray()
         self._pieces: asyncio.Queue[Message | None] = asyncio.Queue(AHEAD)
@@ -57,12 +57,12 @@ class Flight:
 
     def join(self) -> None:
         """Wait for it, too."""
-        self._waiting += 1
+        self.waiting += 1
 
     def leave(self) -> None:
         """Wait no longer; who waits as the last ends it."""
-        self._waiting -= 1
-        if not self._waiting:
+        self.waiting -= 1
+        if not self.waiting:
             self.task.cancel()
 
     async def stream(self, send: Callable[[Message], Awaitable[None]]) -> None:

@@ -39,7 +39,7 @@ class Meters:
         )  # fmt: skip
         self._refused = Counter(
             "gitmart_api_refused_total",
-            "Requests not answered, by why: authentication, rate, body, busy, origin, or no warehouse.",
+            "Requests refused, by the reason that their problem tells; body: it was too large.",
             ["reason"], registry=registry,
         )  # fmt: skip
 
@@ -66,7 +66,8 @@ class Meters:
 GAUGES = {
     "gitmart_api_pool_connections": ("Connections to the warehouse, by whether a request has them.", "state"),
     "gitmart_api_pool_waiting": ("Requests that wait for a connection to the warehouse.", ""),
-    "gitmart_api_requests_in_progress": ("Answers that are being made.", ""),
+    "gitmart_api_answers_in_progress": ("Answers that are being made.", ""),
+    "gitmart_api_requests_waiting": ("Requests that wait for those answers.", ""),
     "gitmart_api_cache_bytes": ("Bytes of the answers that are kept, about.", ""),
     "gitmart_api_cache_entries": ("Answers that are kept.", ""),
     "gitmart_api_warehouse_ready": ("1 while the warehouse answers and its marts are there, else 0.", ""),

@@ -124,13 +124,14 @@ class Verifier:
         return kid not in self._keys and not (kid is None and len(self._keys) == 1)
 
     async def _read(self) -> None:
-        self._tried_at = self._clock()
         try:
             self._keys = await asyncio.to_thread(self._keys_of_issuer)
         except (OSError, ValueError) as error:
             log.warning("the issuer's keys cannot be read", extra={"issuer": self._issuer, "why": str(error)})
         else:
             self._read_at = self._clock()
+        finally:
+            self._tried_at = self._clock()  # at the end: who comes meanwhile waits for it
 
     def _keys_of_issuer(self) -> Mapping[str | None, Mapping[str, Any]]:
         about = self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
