@@ -58,12 +58,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-f", "--filename", action="append", default=[], metavar="FILE",
         help="a manifest, a folder of them, or - for standard input; repeatable (default: what is known already)",
     )  # fmt: skip
+    _add_dashboard(up)
     run_now = command("run", _run, "ask whoever follows a resource to run it now")
     run_now.add_argument("kind", metavar="KIND", help="repository (repo) or dbtschedule (dbts)")
     run_now.add_argument("name", metavar="NAME", help="which one")
     demo = command("demo", _demo, "extract one repository, run dbt, and show what came of it")
     demo.add_argument("positional", nargs="?", metavar="REPO", help=argparse.SUPPRESS)
     demo.add_argument("--repo", metavar="URL-OR-PATH", help="the repository (default: gitmart's own checkout)")
+    _add_dashboard(demo)
+    command("dashboard", _dashboard, "serve the dashboard until Ctrl-C")
     get = command("get", _get, "list resources as kubectl does")
     get.add_argument("kind", metavar="KIND", help="repositories (repo) or dbtschedules (dbts)")
     get.add_argument("name", nargs="?", metavar="NAME", help="only this one")
@@ -96,6 +99,13 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
+def _add_dashboard(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dashboard", action=argparse.BooleanOptionalAction, default=None,
+        help="serve the dashboard (default: on a terminal, unless CI is set)",
+    )  # fmt: skip
+
+
 def _cap(text: str) -> int:
     """Parse a number of places, as an argparse type."""
     if not (text.isascii() and text.isdigit()):
@@ -105,12 +115,16 @@ def _cap(text: str) -> int:
 
 def _up(arguments: argparse.Namespace) -> int:
     from gitmart.controller.admission import Caps
+    from gitmart.local.dashboard import is_wanted
     from gitmart.local.up import follow, up_once
 
     state = State.at(arguments.state)
     if arguments.once:
+        if arguments.dashboard:
+            raise LocalError("--once ends, and --dashboard would not: use one of them, or `gitmart local dashboard`")
         return up_once(state, arguments.filename)
-    return follow(state, arguments.filename, Caps(arguments.max_extractions, arguments.max_extractions_per_host))
+    caps = Caps(arguments.max_extractions, arguments.max_extractions_per_host)
+    return follow(state, arguments.filename, caps, serves=is_wanted(arguments.dashboard))
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -123,10 +137,17 @@ def _run(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     if arguments.repo is not None and arguments.positional is not None:
         raise LocalError("name the repository once: with --repo or after the command")
+    from gitmart.local.dashboard import is_wanted
     from gitmart.local.demo import demo
 
     repo = arguments.repo if arguments.repo is not None else arguments.positional
-    return demo(State.at(arguments.state or Path(".gitmart")), repo)
+    return demo(State.at(arguments.state or Path(".gitmart")), repo, serves=is_wanted(arguments.dashboard))
+
+
+def _dashboard(arguments: argparse.Namespace) -> int:
+    from gitmart.local.server import show
+
+    return show(State.at(arguments.state))
 
 
 def _get(arguments: argparse.Namespace) -> int:

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gitmart.contract.repository_url import RepositoryUrl
+from gitmart.local.dashboard import serve
 from gitmart.local.exits import Exit
 from gitmart.local.objects import Objects
 from gitmart.local.report import say
 from gitmart.local.source import address, resource_name
 from gitmart.local.state import State, write_file
-from gitmart.local.up import up_once
+from gitmart.local.up import interruptible, up_once
 from gitmart.resources.base import API_VERSION
 from gitmart.resources.dbtschedule import DbtSchedule
 from gitmart.resources.repository import Repository
@@ -29,8 +30,8 @@ SCHEDULE = {
 }
 
 
-def demo(state: State, repo: str | None) -> Exit:
-    """Extract the repository, run dbt and print a summary. Raise LocalError."""
+def demo(state: State, repo: str | None, *, serves: bool) -> Exit:
+    """Extract the repository, run dbt, print a summary, and serve the dashboard if asked to. Raise LocalError."""
     url = address(repo)
     state.prepare()
     repository = {
@@ -50,6 +51,9 @@ def demo(state: State, repo: str | None) -> Exit:
     run = next(known.status.last_run for known in schedules if known.metadata.name == SCHEDULE_NAME)
     print_summary(state.server.url("gitmart_read"), str(url), run)
     _say_what_next(state)
+    if serves:
+        with interruptible():
+            serve(state, schedules)
     return Exit.ALL_WELL
 
 
@@ -79,6 +83,7 @@ def _say_what_next(state: State) -> None:
         "Where to look next\n"
         f'  psql "$({command} local url --state {folder})"   the marts are in schema analytics\n'
         f"  {command} local get repositories -o wide --state {folder}\n"
+        f"  {command} local dashboard --state {folder}   serves the dashboard\n"
         f"  {command} local down --state {folder}   stops the server, keeps everything\n"
         "  docs/marts.md and docs/metrics.md say what each table and number means, docs/local.md the rest\n"
     )

@@ -1,20 +1,30 @@
-"""`gitmart local url`, `down` and `reset`: the embedded server between two runs."""
+"""`gitmart local url`, `dashboard`, `down` and `reset`: the embedded server between two runs."""
 
 from __future__ import annotations
 
 import sys
 
+from gitmart.local.dashboard import serve
 from gitmart.local.exits import Exit, LocalError, ServerError
+from gitmart.local.objects import Objects
 from gitmart.local.postgres import PostgresError
 from gitmart.local.state import State
+from gitmart.local.up import interruptible
+from gitmart.resources.dbtschedule import DbtSchedule
 
 
 def url(state: State, role: str) -> Exit:
     """Print the connection URL of a role; its password is in it. Raise LocalError."""
-    state.require()
-    if not state.server.running():
-        raise ServerError("the server is down: start it with `gitmart local up`")
+    _require_running(state)
     sys.stdout.write(f"{state.server.url(role)}\n")
+    return Exit.ALL_WELL
+
+
+def show(state: State) -> Exit:
+    """Serve the dashboard until Ctrl-C. Raise LocalError."""
+    _require_running(state)
+    with interruptible():
+        serve(state, Objects(state.folder("objects")).all(DbtSchedule))
     return Exit.ALL_WELL
 
 
@@ -38,6 +48,12 @@ def reset(state: State, *, sure: bool) -> Exit:
         _stop(state)
         state.delete()
     return Exit.ALL_WELL
+
+
+def _require_running(state: State) -> None:
+    state.require()
+    if not state.server.running():
+        raise ServerError("the server is down: start it with `gitmart local up`")
 
 
 def _ask(state: State) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from gitmart.controller import dbtschedule, repository
 from gitmart.controller.address import Identity, previous_url
 from gitmart.controller.admission import Caps
 from gitmart.controller.conditions import READY
+from gitmart.local.dashboard import dashboard
 from gitmart.local.exits import Exit, LocalError, ServerError
 from gitmart.local.follower import Follower, clock
 from gitmart.local.jobs import Jobs
@@ -47,13 +48,17 @@ def up_once(state: State, files: Sequence[str]) -> Exit:
         return Visit(beginning.objects, beginning.jobs).all(beginning.resources)
 
 
-def follow(state: State, files: Sequence[str], caps: Caps) -> Exit:
+def follow(state: State, files: Sequence[str], caps: Caps, *, serves: bool = False) -> Exit:
     """
     Load the manifests, start the server, and run what is due whenever it is, until somebody stops us.
 
     Without files, what the state folder knows is followed. Raise LocalError when nothing can be.
+    `serves`: the dashboard is served meanwhile.
     """
-    with interruptible(), _begun(state, files) as beginning, Wakeups() as wakeups:
+    with interruptible(), _begun(state, files) as beginning, ExitStack() as beside, Wakeups() as wakeups:
+        if serves:
+            served = beside.enter_context(dashboard(state, beginning.objects.all(DbtSchedule)))
+            say(f"the dashboard: {served.address}")
         launcher = Launcher(beginning.jobs, Runs(state.folder("runs")))
         follower = Follower(beginning.objects, launcher, beginning.resources, caps)
         say(f"following {len(beginning.resources)} resources; Ctrl-C stops")

@@ -43,7 +43,7 @@ class Worker:
     A worker command and what surrounds it.
 
     `result_file` is None for a command that leaves no result. `log` takes its stderr; None leaves the
-    terminal to it. `output` takes its stdout. `lock` is the descriptor of the state's lock. `grace` is in seconds,
+    terminal to it. `output` takes its stdout. `lock` is the descriptor of the state's lock; None for one that changes nothing. `grace` is in seconds,
     from asking to killing. `url_file` is None for a command that needs no warehouse. `environment` is added to ours.
     """
 
@@ -51,7 +51,7 @@ class Worker:
     url_file: Path | None
     result_file: Path | None
     log: Path | None
-    lock: int
+    lock: int | None
     group: Group | None = None
     deadline: timedelta | None = None
     grace: float = TERMINATION_GRACE
@@ -91,7 +91,7 @@ class Worker:
                 stdout=output,
                 stderr=log if self.log else None,
                 start_new_session=True,  # Ctrl-C reaches us alone, and we stop it
-                pass_fds=[self.lock],
+                pass_fds=[] if self.lock is None else [self.lock],
                 # We have no threads, so code may run between fork and exec.
                 preexec_fn=_entrance(self.group),
             )

@@ -1,0 +1,75 @@
+"""What holds for all pages: usable by everybody, in the dark and on a telephone, and without script."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+from tests.browser.conftest import Visit, picture
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
+
+NARROW = {"viewport": {"width": 360, "height": 740}}
+DARK = {"color_scheme": "dark"}
+PAGES = {
+    "overview": "/",
+    "overview-nothing-found": "/?q=no+such+repository",
+    "repository": "/repositories/{garden}",
+    "repository-chosen": "/repositories/{garden}?merges=false&bots=false&since=2022-06-01&granularity=week",
+    "repository-empty": "/repositories/{empty}",
+    "repository-hostile": "/repositories/{hostile}",
+    "people": "/contributors",
+    "people-of-repository": "/contributors?repository={garden}&sort=name",
+    "person": "/contributors/{ada}",
+    "compare-nothing": "/compare",
+    "compare": "/compare?repository={garden}&repository={shed}",
+    "runs": "/runs",
+    "not-found": "/repositories/999999",
+}
+
+
+@pytest.fixture(params=PAGES)
+def name(request: pytest.FixtureRequest) -> str:
+    """Name of a page."""
+    return str(request.param)
+
+
+@pytest.fixture
+def path(name: str, ids: dict[str, int], ada: int) -> str:
+    """Its address."""
+    return PAGES[name].format(**ids, ada=ada)
+
+
+def test_a_page_is_for_everybody(name: str, path: str, visit: Visit) -> None:
+    status = 404 if name == "not-found" else 200
+    for mode, options in (("light", {}), ("dark", DARK), ("narrow", NARROW)):
+        page = visit(path, status=status, **options)
+        picture(page, f"{name}-{mode}")
+        assert page.locator("h1").count() == 1
+        # Each rule once with all that is folded away in sight, in both colour schemes.
+        page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
+        if mode != "narrow":
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+
+
+def test_the_same_stands_there_without_script(name: str, path: str, visit: Visit) -> None:
+    status = 404 if name == "not-found" else 200
+    with_script = visit(path, status=status)
+    without = visit(path, status=status, java_script_enabled=False)
+    for place in ("h1", ".stats dd", "table"):
+        shown = with_script.locator(f"{place}").evaluate_all(
+            "all => all.map(one => { one.querySelectorAll('.ago').forEach(ago => ago.remove()); return one.textContent })"
+        )
+        assert without.locator(place).all_text_contents() == shown
+
+
+def test_pages_are_small(path: str, visit: Visit, browser: Browser) -> None:
+    page = visit(path, status=404 if "999999" in path else 200)
+    assert len(page.content().encode()) < 300_000
+    script = page.locator("script").get_attribute("src")
+    assert script is not None
+    answer = page.request.get(script)
+    assert len(answer.body()) < 10_000
+    assert "immutable" in answer.headers["cache-control"]

@@ -1,0 +1,214 @@
+"""The page of a repository, compared with SQL on the marts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page
+from tests.browser.conftest import Visit
+from tests.browser.reading import figure, number, rows
+from tests.conftest import Warehouse
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
+
+COUNTED = "in_default_branch and repository_id = %s"
+COMMITS = "analytics.fct_commits join analytics.dim_contributor using (contributor_id)"
+
+
+def test_figures_are_what_the_mart_says(visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse) -> None:
+    page = visit(f"/repositories/{ids['garden']}")
+
+    [(commits, people, factor, added, last)] = sample_warehouse.query(
+        "select commits, contributors, absence_factor, lines_added, cast(last_commit_at at time zone 'UTC' as date)"
+        " from analytics.repository_summary where repository_id = %s",
+        ids["garden"],
+    )
+    assert number(figure(page, "Commits")) == commits
+    assert number(figure(page, "People")) == people
+    assert number(figure(page, "Half of the commits by")) == factor
+    assert number(figure(page, "Lines").lstrip("+")) == added
+    assert page.locator(".stats time").first.get_attribute("datetime") == str(last)
+
+
+def test_series_are_what_sql_says_and_have_no_gaps(
+    visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse
+) -> None:
+    page = visit(f"/repositories/{ids['garden']}?granularity=month")
+
+    expected = dict(
+        sample_warehouse.query(
+            "select to_char(commit_day, 'Mon YYYY'), count(*) from analytics.fct_commits"
+            f" where {COUNTED} and commit_day is not null group by 1",
+            ids["garden"],
+        )
+    )
+    shown = [(month.removesuffix(" (in part)"), number(count)) for month, count in rows(page, "#commits-table")]
+    assert {month: count for month, count in shown if count} == expected
+    months = [month for month, _ in shown]
+    assert months[:3] == ["Jan 2022", "Feb 2022", "Mar 2022"]
+    assert len(set(months)) == len(months) > 24
+    # A column for each month with commits, as high as its number: the axis begins at 0.
+    heights = [float(bar.rstrip("%")) for bar in page.locator("#commits .marks g.s0 rect").evaluate_all(
+        "bars => bars.map(bar => bar.getAttribute('height'))"
+    )]  # fmt: skip
+    counts = [count for _, count in shown if count]
+    assert [round(height / heights[0] * counts[0]) for height in heights] == counts
+
+    people = {
+        month.removesuffix(" (in part)"): (number(old) + number(new), number(new))
+        for month, old, new in rows(page, "#people-table")
+    }
+    firsts = sample_warehouse.query(
+        "with mine as (select contributor_id, commit_day from analytics.fct_commits"
+        f" where {COUNTED} and commit_day is not null)"
+        " select to_char(commit_day, 'Mon YYYY'), count(distinct contributor_id), count(distinct contributor_id)"
+        " filter (where date_trunc('month', commit_day) = (select date_trunc('month', min(other.commit_day))"
+        " from mine as other where other.contributor_id = mine.contributor_id)) from mine group by 1",
+        ids["garden"],
+    )
+    assert {month: (both, new) for month, (both, new) in people.items() if both} == {
+        month: (both, new) for month, both, new in firsts
+    }
+
+
+def test_concentration_people_days_and_hours_are_what_sql_says(
+    visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse
+) -> None:
+    page = visit(f"/repositories/{ids['garden']}?until=2022-12-31")
+
+    people = sample_warehouse.query(
+        f"select contributor_name, count(*) from {COMMITS}"
+        f" where {COUNTED} and commit_day <= '2022-12-31' group by 1 order by 2 desc",
+        ids["garden"],
+    )
+    top = [(cells[0].removesuffix(" bot"), number(cells[2])) for cells in rows(page, "[aria-labelledby=top-title]")]
+    assert sorted(top) == sorted(people)
+    counts = [int(str(count)) for _, count in people]
+    factor = next(k for k in range(1, len(counts) + 1) if 2 * sum(counts[:k]) >= sum(counts))
+    says = page.locator("#concentration .says").text_content() or ""
+    assert says.startswith(f"{factor} of {len(counts)} people made half of the commits")
+    gini = sum((2 * i - len(counts) - 1) * x for i, x in enumerate(sorted(counts), 1)) / (len(counts) * sum(counts))
+    assert f"Gini coefficient {gini:.2f}" in says
+    curve = rows(page, "#concentration-table")
+    assert [number(cells[0]) for cells in curve] == list(range(1, len(counts) + 1))
+    assert curve[0][2] == f"{100 * counts[0] / sum(counts):.0f}%"
+    assert curve[-1][2] == "100%"
+
+    days = sample_warehouse.query(
+        f"select to_char(commit_day, 'YYYY-MM-DD'), count(*) from analytics.fct_commits where {COUNTED}"
+        " and commit_day between '2021-12-27' and '2022-12-31' group by 1 order by 1 desc",
+        ids["garden"],
+    )
+    assert [(day, number(count)) for day, count in rows(page, "#calendar-table")] == days
+    hours = sample_warehouse.query(
+        "select author_local_weekday, author_local_hour, count(*) from analytics.fct_commits"
+        f" where {COUNTED} and commit_day <= '2022-12-31' group by 1, 2",
+        ids["garden"],
+    )
+    names = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    assert {when: number(count) for when, count in rows(page, "#hours-table")} == {
+        f"{names[int(str(weekday)) - 1]} {hour}:00": count for weekday, hour, count in hours
+    }
+    assert page.locator("#hours circle").count() == len(hours)
+
+
+def test_switches_change_the_numbers_as_sql_says(
+    visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse
+) -> None:
+    page = visit(f"/repositories/{ids['garden']}")
+    page.locator("#choose summary").click()
+    page.get_by_label("From (UTC day)").fill("2022-06-01")
+    page.get_by_label("Merges").select_option("do not count")
+    page.get_by_label("Bots and assistants").select_option("do not count")
+    page.get_by_label("Date of").select_option("the committer")
+    page.get_by_label("tests").check()
+    page.get_by_label("source").check()
+    page.get_by_role("button", name="Count again").click()
+    page.wait_for_url("**since=2022-06-01**")
+
+    [(commits, people, added)] = sample_warehouse.query(
+        "select count(*), count(distinct contributor_id), sum(source_lines_added + tests_lines_added)"
+        f" from {COMMITS} where {COUNTED}"
+        " and not is_merge and contributor_kind = 'human' and committed_day >= '2022-06-01'",
+        ids["garden"],
+    )
+    assert number(figure(page, "Commits")) == commits
+    assert number(figure(page, "People")) == people
+    assert number(figure(page, "Lines").lstrip("+")) == added
+    assert sum(number(count) for _, count in rows(page, "#commits-table")) == commits
+    # The address is the state: whoever opens it sees the same.
+    again = visit(page.url.removeprefix(page.url.split("/repositories")[0]))
+    assert again.locator(".stats").text_content() == page.locator(".stats").text_content()
+    page.get_by_role("link", name="Back to the defaults").click()
+    page.wait_for_url(f"**/repositories/{ids['garden']}")
+
+
+def test_a_period_that_is_not_over_is_told(visit: Visit, ids: dict[str, int]) -> None:
+    page = visit(f"/repositories/{ids['garden']}?since=2022-01-15&until=2022-06-20&granularity=month")
+    assert page.locator("#commits .partial").count() == 2
+    notes = " ".join(page.locator("#commits .note").all_text_contents())
+    assert "Jun 2022 counts up to 2022-06-20 alone" in notes
+    assert "Jan 2022 does not count from its first day on" in notes
+
+    whole = visit(f"/repositories/{ids['garden']}?since=2022-02-01&until=2022-05-31&granularity=month")
+    assert whole.locator("#commits .partial").count() == 0
+
+
+def test_links_lead_to_the_same_numbers(visit: Visit, ids: dict[str, int]) -> None:
+    page = visit(f"/repositories/{ids['garden']}?merges=false&granularity=month")
+    for link in page.locator(".data a").all():
+        answer = page.request.get(link.get_attribute("href") or "")
+        assert answer.ok, f"{answer.url}: {answer.text()}"
+    csv = page.request.get(page.locator("#commits .data a").first.get_attribute("href") or "").text().splitlines()
+    at = csv[0].split(",").index("commits")
+    shown = [count for _, count in rows(page, "#commits-table") if count != "0"]
+    assert [line.split(",")[at] for line in csv[1:]] == shown
+
+
+def test_how_a_chart_is_counted_stands_below_it(visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse) -> None:
+    page = visit(f"/repositories/{ids['garden']}")
+    about = page.locator("#concentration details").first
+    assert not about.locator(".inner").is_visible()
+    about.locator("summary").click()
+    assert about.locator("dt").all_text_contents() == [
+        "Absence factor (bus factor)",
+        "Gini coefficient",
+        "Largest share",
+    ]
+    assert "most active contributors made at least half" in (about.locator("dd").first.text_content() or "")
+
+
+def test_the_keyboard_reaches_and_reads_everything(visit: Visit, ids: dict[str, int]) -> None:
+    page = visit(f"/repositories/{ids['garden']}?granularity=month")
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # unfolds or folds what counts
+    plot = page.locator("#commits .plot")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if plot.evaluate("plot => plot === document.activeElement"):
+            break
+    page.keyboard.press("Home")
+    [(first, count), (second, next_count), *_] = rows(page, "#commits-table")
+    tip = plot.get_by_role("status")
+    assert tip.text_content() == f"{first}: commits {count}"
+    page.keyboard.press("ArrowRight")
+    assert tip.text_content() == f"{second}: commits {next_count}"
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+
+
+def focused(page: Page) -> str:
+    text: str = page.evaluate("document.activeElement.textContent")
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def test_a_repository_without_commits_says_so(visit: Visit, ids: dict[str, int]) -> None:
+    page = visit(f"/repositories/{ids['empty']}")
+    assert "has no commit on its default branch yet" in (page.locator("main").text_content() or "")
+    none = visit(f"/repositories/{ids['garden']}?until=1999-12-31")
+    assert "No commit counts by this choice" in (none.locator("main").text_content() or "")
