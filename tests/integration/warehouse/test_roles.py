@@ -14,7 +14,14 @@ RAW = ("repositories", "contributors", "commits", "commit_parents", "commit_file
        "repository_languages", "contributor_accounts", "repository_metadata")  # fmt: skip
 
 HISTORY = ("runs", "node_runs", "source_freshness", "artifacts", "docs")
-HISTORY_VIEWS = ("slowest_models", "flaky_tests", "freshness_over_time")
+HISTORY_VIEWS = (
+    "slowest_models",
+    "flaky_tests",
+    "freshness_over_time",
+    "repository_states",
+    "extractions",
+    "quarantined",
+)
 
 MAY = [
     *(("gitmart_extract", f"select * from public.{table}") for table in RAW),

@@ -16,11 +16,13 @@ from gitmart.api.pages.calls import call
 from gitmart.api.pages.charts.curve import Curve, concentration_curve
 from gitmart.api.pages.dependencies import Id, ReaderOfPage
 from gitmart.api.pages.figures import Figure, Table
+from gitmart.api.pages.live import EXTRACTIONS
 from gitmart.api.pages.series import YEAR, calendar_chart, commits_chart, hours_chart, people_chart, span
 from gitmart.api.pages.state import chosen
 from gitmart.api.pages.words import counted, decimal, percent
 from gitmart.api.problems import not_found
-from gitmart.api.queries import concentration, contributors, hours, repositories, trends
+from gitmart.api.queries import concentration, contributors, extractions, hours, repositories, trends
+from gitmart.api.queries.builds import standing
 from gitmart.api.queries.paging import Paging
 from gitmart.api.switches import CommitSwitches
 
@@ -36,11 +38,13 @@ async def repository_page(request: Request, repository: Id, reader: ReaderOfPage
     summary = await repositories.summary(reader, repository, view)
     if summary is None:
         raise not_found("repository", "repository", repository)
+    quality, builds = await asyncio.gather(extractions.standing(reader, repository, EXTRACTIONS), standing(reader))
     known = last_known(summary)
     last = min(view.until or known, known)
     first = view.since or summary.first_commit_day
     shown: dict[str, Any] = {"view": view, "choices": choices.choices(view), "classes": choices.classes(view)}
     shown |= {"says": choices.says(view), "summary": summary, "action": f"/repositories/{repository}"}
+    shown |= {"quality": quality, "builds": builds}
     if not summary.commits or first is None or first > last:
         return html(request, "repository.html", charts=None, **shown)
     granularity = view.granularity_for(first, last)

@@ -12,7 +12,7 @@ from gitmart.api.pages.answer import html
 from gitmart.api.pages.dependencies import Id, ReaderOfPage
 from gitmart.api.pages.state import chosen, link
 from gitmart.api.problems import not_found
-from gitmart.api.queries import builds, runs
+from gitmart.api.queries import builds, extractions, runs
 from gitmart.api.queries.paging import Paging
 
 RUNS = 25  # to a page
@@ -39,11 +39,12 @@ class RunsView(BaseModel):
 async def runs_page(request: Request, reader: ReaderOfPage) -> HTMLResponse:
     """The runs, the latest first."""
     view = chosen(RunsView, request.query_params)
-    page, slowest, freshness, standing = await asyncio.gather(
+    page, slowest, freshness, standing, running = await asyncio.gather(
         runs.runs(reader, Paging(RUNS, view.cursor)),
         runs.slowest_models(reader, SLOWEST),
         runs.freshness(reader),
         builds.standing(reader),
+        extractions.in_progress(reader),
     )
     return html(
         request,
@@ -54,6 +55,7 @@ async def runs_page(request: Request, reader: ReaderOfPage) -> HTMLResponse:
         slowest=slowest,
         freshness=freshness,
         builds=standing,
+        running=running,
     )
 
 

@@ -16,6 +16,10 @@ class Build(BaseModel):
     started_at: datetime
     finished_at: datetime | None = Field(description="Null: it runs, or was killed and no later run has noticed.")
     outcome: str | None
+    passed: int | None = Field(description="Tests that passed; null until it has ended.")
+    warned: int | None
+    failed: int | None
+    errored: int | None
 
 
 class Standing(BaseModel):
