@@ -93,7 +93,7 @@ class Flight:
             await self._pieces.put(message)
         elif message["type"] == "http.response.start":
             self._start = message
-            if _is_of_its_own(message):
+            if _is_of_its_own(message) or self._scope.get("state", {}).get("uncached"):
                 await self._open()
         else:
             self._body += message.get("body", b"")

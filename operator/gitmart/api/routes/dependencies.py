@@ -13,4 +13,10 @@ def _reader(request: Request) -> Reader:
     return cast(Reader, request.app.state.reader)
 
 
+def _uncached(request: Request) -> None:
+    request.state.uncached = True
+
+
 ReaderOfProcess = Annotated[Reader, Depends(_reader)]
+# Of routes whose answers change while the marts do not: what runs are doing, and how they ended.
+Uncached = Depends(_uncached)

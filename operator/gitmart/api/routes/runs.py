@@ -12,10 +12,10 @@ from gitmart.api.problems import not_found
 from gitmart.api.queries import runs
 from gitmart.api.queries.paging import BIGINT, storable
 from gitmart.api.routes.answers import object_of, table, table_of
-from gitmart.api.routes.dependencies import ReaderOfProcess
+from gitmart.api.routes.dependencies import ReaderOfProcess, Uncached
 from gitmart.api.routes.parameters import Listed, Tabular
 
-router = APIRouter(prefix="/analytics", tags=["runs"])
+router = APIRouter(prefix="/analytics", tags=["runs"], dependencies=[Uncached])
 
 RunPath = Annotated[int, Path(ge=1, le=BIGINT, description="Id of a run, as in dbt_meta.runs.", examples=[12])]
 _Word = Annotated[str, AfterValidator(storable)]

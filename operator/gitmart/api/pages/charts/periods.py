@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from gitmart.api.pages.charts.scales import Tick
-from gitmart.api.switches import Granularity
+from gitmart.api.queries.trends import Granularity
 
 MOST_LABELS = 8
 DAY = timedelta(days=1)
