@@ -18,6 +18,7 @@ import asyncio
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ from growth import PIECE
 from synthetic_raw import RawTables
 from transform import PROJECT, measure
 
+from gitmart.api.watermark import QUERY, parameters_of
 from gitmart.local.postgres import EmbeddedPostgres
 from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
@@ -79,6 +81,17 @@ def paths(repositories: list[int]) -> Iterator[tuple[str, str]]:
         variants = [template.format(repository=one) + switch for one in each for switch in SWITCHES]
         for path in variants:
             yield name, path
+
+
+def watching(server: EmbeddedPostgres) -> float:
+    """Return how long the query takes that tells whether what is kept is still true, in milliseconds: a median."""
+    took = []
+    with psycopg.connect(server.url("gitmart_read"), autocommit=True) as connection:
+        for _ in range(100):
+            began = time.perf_counter()
+            connection.execute(QUERY, parameters_of("analytics")).fetchone()
+            took.append(time.perf_counter() - began)
+    return 1000 * statistics.median(took)
 
 
 async def once(session: aiohttp.ClientSession, path: str) -> tuple[int, float]:
@@ -216,8 +229,10 @@ def main() -> None:
         environment = {**os.environ, "GITMART_WAREHOUSE_URL": server.url("gitmart_transform")}
         cost = measure(build, environment, server.folder.parent / "gitmart.log")
         print(f"{options.commits} commits in {len(repositories)} repositories, built in {cost.wall:.0f} s\n")
+        watch = watching(server)
+        print(f"state of the marts, asked for at most once a second: {watch:.2f} ms\n")
         figures = asyncio.run(measured(server, repositories, options.seconds, options.rate))
-    print(json.dumps({"commits": options.commits, "rate": options.rate, **figures}))
+    print(json.dumps({"commits": options.commits, "rate": options.rate, "watch_ms": round(watch, 2), **figures}))
 
 
 if __name__ == "__main__":

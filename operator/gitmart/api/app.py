@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.router.routes.extend(sign_in_routes(authenticator.tokens, settings.session_duration))
     for routes in (repositories, contributors, activity, runs, catalogue):
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
-    describe(app)
+    describe(app, asks_for_token=not settings.no_authentication)
     add_pages(app)
     _surround(app, settings, authenticator)
     return app

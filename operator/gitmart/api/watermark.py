@@ -166,16 +166,22 @@ class Watch:
             self._looking = None
 
 
-def look_with(reader: Reader) -> Callable[[], Awaitable[State]]:
-    """Return what asks the warehouse for the state of the reader's schema, and tells of it whatever happens."""
-    schema, needed, lock = reader.schema, needed_revision(), target_lock(reader.schema)
-    parameters = {
+def parameters_of(schema: str) -> Mapping[str, object]:
+    """Return the parameters of QUERY for a schema of marts."""
+    lock = target_lock(schema)
+    return {
         "kind": lock.kind,
         "key": lock.key & 0xFFFF_FFFF,  # as pg_locks shows it
         "schema": schema,
         "quoted": f'"{schema}"',
         "landmark": f'"{schema}".{LANDMARK}',
     }
+
+
+def look_with(reader: Reader) -> Callable[[], Awaitable[State]]:
+    """Return what asks the warehouse for the state of the reader's schema, and tells of it whatever happens."""
+    schema, needed = reader.schema, needed_revision()
+    parameters = parameters_of(schema)
 
     async def look() -> State:
         try:

@@ -271,6 +271,12 @@ def test_a_proxy_may_strip_the_root_path_or_not(client: httpx.Client, prefix: st
     assert client.get(f"{prefix}/nowhere", headers=bearer(FIRST)).status_code == 404
 
 
+def test_the_description_says_that_a_token_is_needed(client: httpx.Client) -> None:
+    said = client.get("/openapi.json", headers=bearer(FIRST)).json()
+    assert said["security"] == [{"token": []}]
+    assert said["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
 def test_the_log_tells_of_each_request_and_of_no_token(client: httpx.Client, guarded: Served) -> None:
     client.get(f"{DATA}?limit=2&token={FIRST}", headers=bearer(FIRST))
     client.get("/analytics/repository/77777/summary", headers=bearer(FIRST) | {"X-Forwarded-For": "203.0.113.9"})

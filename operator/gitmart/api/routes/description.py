@@ -34,6 +34,11 @@ PROBLEM = {
         "parameter": {"type": "string", "description": "The parameter that was wrong."},
     },
 }
+TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A static token, or one of OpenID Connect, as whoever runs gitmart gives it.",
+}
 _EXAMPLES = {
     404: ("Nothing has this id.", "Not Found", "there is no repository 99", "repository"),
     406: (
@@ -51,8 +56,8 @@ _EXAMPLES = {
 }
 
 
-def describe(app: FastAPI) -> None:
-    """Let the application describe itself, problems included."""
+def describe(app: FastAPI, *, asks_for_token: bool) -> None:
+    """Let the application describe itself, problems included, and whether it asks who comes."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -65,6 +70,9 @@ def describe(app: FastAPI) -> None:
                 tags=TAGS,
             )
             made.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+            if asks_for_token:
+                made["components"]["securitySchemes"] = {"token": TOKEN}
+                made["security"] = [{"token": []}]
             for path in made["paths"].values():
                 for operation in path.values():
                     _tell_problems(operation)
