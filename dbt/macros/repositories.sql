@@ -146,8 +146,18 @@
     max('{{ invocation_id }}')
 {%- endmacro %}
 
+{#
+    PostgreSQL's hash of a row is a sum over its columns. Were it summed over rows as it is, two rows could swap a value
+    (which of two commits is the first of its patch) and nothing would tell, so it is hashed again.
+#}
 {% macro postgres__fingerprint(columns) -%}
-    cast(sum(cast(hash_record_extended(row({{ columns | join(', ') }}), 0) as numeric)) as text)
+    cast(
+        sum(
+            cast(
+                hashtextextended(cast(hash_record_extended(row({{ columns | join(', ') }}), 0) as text), 0) as numeric
+            )
+        ) as text
+    )
 {%- endmacro %}
 
 {# It takes PostgreSQL's macros, and has no such function. #}

@@ -3,9 +3,9 @@
 --
 -- Days can lose commits, and lose them to another day, so the days to replace are found by comparing what the commits
 -- say with what stands here: nothing to remember, nothing to miss, and a build that was interrupted heals in the next
--- one. How many commits a row has and their greatest run number tell: whoever changes lines takes a later run, and what
--- may change without one (the person, what is first of its patch) is in the key. Only days that differ are summed, and
--- only the repositories of which anything has changed are compared.
+-- one. All of a row is compared: two commits of a day may swap a flag without a later run (which of them is the first
+-- of its patch), and the rows have as many commits as before. Only days that differ are written, and only the
+-- repositories of which anything has changed are compared.
 {{
     config(
         materialized='incremental',
@@ -42,6 +42,9 @@ with
                 {{ day }} as activity_day,
                 {{ flags | join(', ') }},
                 count(*) as commits,
+                {% for measure in measures %}
+                    {{ per_file_class("sum(CLASS_" ~ measure ~ ") as CLASS_" ~ measure) }},
+                {% endfor %}
                 max(changed_run) as changed_run
             from {{ ref('fct_commits') }}
             where
@@ -67,6 +70,9 @@ with
             counted.repository_id is null
             or built.repository_id is null
             or counted.commits <> built.commits
+            {% for measure in measures %}
+                or {{ per_file_class("counted.CLASS_" ~ measure ~ " <> built.CLASS_" ~ measure) | replace(',', ' or') }}
+            {% endfor %}
             or counted.changed_run <> built.changed_run
     ),
 {% endif %}

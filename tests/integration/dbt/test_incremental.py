@@ -141,6 +141,32 @@ def test_only_the_repositories_that_changed_are_built_again(dbt: Dbt, raw: Raw, 
     assert again >= {"fct_daily_commits", "int_contributor_totals", "int_identity_commits", "int_time_series"}
 
 
+def test_two_commits_that_swap_a_flag_are_built_again(dbt: Dbt, raw: Raw, marts: Marts) -> None:
+    """Which is the first of its patch anywhere changes with another repository, and without a run of their own."""
+    repository, other, one = raw.repository("tools"), raw.repository("fork"), raw.person("one")
+    with raw.run(repository) as run:
+        run.add("first until now", one, "2024-05-01 10:00+00", patch="p")
+        run.add("first from now on", one, "2024-05-02 10:00+00", patch="q")
+        run.add("the same of one day", one, "2024-05-03 10:00+00", patch="r", lines=(1, 0))
+        run.add("the other of that day", one, "2024-05-03 10:00+00", patch="s", lines=(2, 0))
+    with raw.run(other) as run:
+        run.add("leaves", one, "2024-05-01 08:00+00", patch="q")
+        run.add("leaves, too", one, "2024-05-01 08:00+00", patch="s")
+    dbt.run()
+    with raw.run(other) as run:
+        run.add("earlier", one, "2024-05-01 09:00+00", patch="p")
+        run.add("earlier, too", one, "2024-05-01 09:00+00", patch="r")
+        run.flip(commit_hash("leaves"), commit_hash("leaves, too"))
+
+    dbt.run()
+
+    firsts = "select commit_hash from analytics.fct_commits where repository_id = %s and is_first_of_patch_anywhere"
+    now = {commit_hash("first from now on"), commit_hash("the other of that day")}
+    assert {row[0] for row in marts.query(firsts, repository)} == now
+    dbt.run("--full-refresh", schema="rebuilt")
+    marts.assert_equal_to_full_refresh()
+
+
 def test_another_text_or_another_variable_builds_every_repository_again(dbt: Dbt, raw: Raw, marts: Marts) -> None:
     History(raw, 6)
     dbt.run()
