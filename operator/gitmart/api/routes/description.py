@@ -75,11 +75,21 @@ def describe(app: FastAPI, *, asks_for_token: bool) -> None:
                 made["security"] = [{"token": []}]
             for path in made["paths"].values():
                 for operation in path.values():
+                    _tell_no_nulls(operation)
                     _tell_problems(operation)
             app.openapi_schema = made
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign] # so FastAPI's manual says
+
+
+def _tell_no_nulls(operation: dict[str, Any]) -> None:
+    """Say of parameters that may be left out just what they may be: there is no null in a query."""
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
+        if kinds := [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]:
+            [kind] = kinds
+            parameter["schema"] = schema | kind
 
 
 def _tell_problems(operation: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from gitmart.api.queries.paging import BIGINT, MOST_ROWS, Paging, storable
 from gitmart.api.routes.formats import Format
@@ -33,10 +33,8 @@ class Listed(Tabular):
     """A table in pages."""
 
     limit: int = Field(100, ge=1, le=MOST_ROWS, description="Rows of a page at most.")
-    cursor: str | None = Field(
+    cursor: Annotated[str, Field(max_length=4096, pattern=r"^[A-Za-z0-9_-]+=*$")] | None = Field(
         None,
-        max_length=4096,
-        pattern=r"^[A-Za-z0-9_-]+=*$",
         description="next_cursor of the page before, with all other parameters as they were.",
     )
 
@@ -62,12 +60,16 @@ class OfContributor(Choice):
     )
 
 
+def _storable(text: object) -> object:
+    return storable(text) if isinstance(text, str) else text
+
+
 class Searched(BaseModel):
     """What is looked for by a part of its name."""
 
-    search: Annotated[str, AfterValidator(storable)] | None = Field(
-        None, min_length=1, max_length=200, pattern=r"^[^\x00]+$", description="Part of the name, in any letters."
-    )
+    search: (
+        Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$"), BeforeValidator(_storable)] | None
+    ) = Field(None, description="Part of the name, in small or capital letters.", examples=["gard"])
 
 
 class Direction(StrEnum):

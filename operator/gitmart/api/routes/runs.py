@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from gitmart.api.problems import not_found
 from gitmart.api.queries import runs
-from gitmart.api.queries.paging import BIGINT, storable
+from gitmart.api.queries.paging import BIGINT
 from gitmart.api.routes.answers import object_of, table, table_of
 from gitmart.api.routes.dependencies import ReaderOfProcess, Uncached
 from gitmart.api.routes.parameters import Listed, Tabular
@@ -18,17 +18,16 @@ from gitmart.api.routes.parameters import Listed, Tabular
 router = APIRouter(prefix="/analytics", tags=["runs"], dependencies=[Uncached])
 
 RunPath = Annotated[int, Path(ge=1, le=BIGINT, description="Id of a run, as in dbt_meta.runs.", examples=[12])]
-_Word = Annotated[str, AfterValidator(storable)]
 
 
 class NodesQuery(Listed):
     """Parameters of the nodes of a run."""
 
-    status: _Word | None = Field(
-        None, pattern=r"^[a-z -]{1,32}$", description="Of this status alone.", examples=["success"]
+    status: Annotated[str, Field(pattern=r"^[a-z -]{1,32}$")] | None = Field(
+        None, description="Of this status alone.", examples=["success"]
     )
-    resource_type: _Word | None = Field(
-        None, pattern=r"^[a-z_]{1,32}$", description="Of this type alone.", examples=["model"]
+    resource_type: Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")] | None = Field(
+        None, description="Of this type alone.", examples=["model"]
     )
 
 
