@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -40,19 +41,10 @@ TOKEN = {
     "description": "A static token, or one of OpenID Connect, as whoever runs gitmart gives it.",
 }
 _EXAMPLES = {
-    404: ("Nothing has this id.", "Not Found", "there is no repository 99", "repository"),
-    406: (
-        "The header Accept allows no format that there is.",
-        "Not Acceptable",
-        "header Accept allows no format …",
-        "",
-    ),
-    422: (
-        "A parameter is wrong.",
-        "Unprocessable Content",
-        "query parameter dates: Input should be 'authored' or 'committed'",
-        "dates",
-    ),
+    400: ("The query is no text in UTF-8.", "parameter search is not UTF-8: allowed is UTF-8 in %XX", "search"),
+    404: ("Nothing has this id.", "there is no repository 99", "repository"),
+    406: ("The header Accept allows no format that there is.", "header Accept allows no format that there is: …", ""),
+    422: ("A parameter is wrong.", "query parameter dates is 'x': input should be 'authored' or 'committed'", "dates"),
 }
 
 
@@ -95,10 +87,14 @@ def _tell_no_nulls(operation: dict[str, Any]) -> None:
 def _tell_problems(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
-    statuses = [404] * bool(parameters & {"repository", "contributor", "run"}) + [406] * ("format" in parameters)
-    for status in [*statuses, *([422] if parameters else ())]:
-        description, title, detail, parameter = _EXAMPLES[status]
-        example = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    statuses = [
+        *([400, 422] if parameters else []),
+        *([404] if parameters & {"repository", "contributor", "run"} else []),
+        *([406] if "format" in parameters else []),
+    ]
+    for status in sorted(statuses):
+        description, detail, parameter = _EXAMPLES[status]
+        example = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
         responses[str(status)] = _problem(description, example | ({"parameter": parameter} if parameter else {}))
     responses.setdefault("default", _problem("Any other problem."))
 
