@@ -18,7 +18,7 @@ class RunRow(BaseModel):
     started_at: datetime = Field(examples=["2024-01-02T03:00:00Z"])
     finished_at: datetime | None = Field(description="Null while it runs.", examples=["2024-01-02T03:00:21Z"])
     outcome: str | None = Field(description="Null while it runs; else as in docs/outcomes.md.", examples=["Succeeded"])
-    message: str | None = Field(examples=[None])
+    message: str | None = Field(examples=["310 nodes built and tested"])
     full_refresh: bool = Field(examples=[False])
     dbt_version: str | None = Field(examples=["1.12.0"])
     gitmart_version: str = Field(examples=["0.1.0"])
@@ -31,7 +31,7 @@ class RunRow(BaseModel):
     errored: int | None = Field(examples=[0])
     skipped: int | None = Field(examples=[0])
     replicated_until: datetime | None = Field(
-        description="Until when a replica had all of its source; null elsewhere.", examples=[None]
+        description="Until when a replica had all of its source; null elsewhere.", examples=["2024-01-02T02:59:58Z"]
     )
 
 
@@ -42,7 +42,7 @@ class FreshnessRow(BaseModel):
     status: str = Field(description="pass, warn, error or runtime error.", examples=["pass"])
     max_loaded_at: datetime | None = Field(examples=["2024-01-02T02:55:00Z"])
     age_seconds: float | None = Field(description="When it was looked at.", examples=[300.0])
-    message: str | None = Field(examples=[None])
+    message: str | None = Field(description="Where it could not be told.", examples=["the table is empty"])
     run_id: int = Field(description="The run that looked.", examples=[12])
     looked_at: datetime = Field(description="Begin of that run.", examples=["2024-01-02T03:00:00Z"])
 
@@ -56,7 +56,7 @@ class NodeRow(BaseModel):
     status: str = Field(examples=["success"])
     seconds: float = Field(examples=[1.25])
     rows_affected: int | None = Field(examples=[120])
-    failures: int | None = Field(description="Of a test: rows that it found.", examples=[None])
+    failures: int | None = Field(description="Of a test: rows that it found.", examples=[0])
     message: str | None = Field(examples=["INSERT 0 120"])
 
 

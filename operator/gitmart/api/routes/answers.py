@@ -23,6 +23,9 @@ from gitmart.api.routes.parameters import Tabular
 Row = TypeVar("Row", bound=BaseModel)
 
 
+_CURSOR = "WyI2MTM3YWJlMmIwZGUiLDMwLDZd"  # an example
+
+
 class Items(BaseModel, Generic[Row]):
     """A table."""
 
@@ -32,7 +35,9 @@ class Items(BaseModel, Generic[Row]):
 class PageOfItems(Items[Row], Generic[Row]):
     """A page of a table."""
 
-    next_cursor: str | None = Field(description="`cursor` of the page that follows; null after the last.")
+    next_cursor: str | None = Field(
+        description="`cursor` of the page that follows; null after the last.", examples=[_CURSOR]
+    )
 
 
 async def table(
@@ -70,14 +75,18 @@ async def known(reader: Reader, *, repository: int | None = None, contributor: i
 
 
 def example_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Return an example of a model, from those of its fields. Raise LookupError for a field without one."""
+    """
+    Return an example of a model, from those of its fields. Raise LookupError for a field without one.
+
+    Null is none: FastAPI leaves it out of the document.
+    """
     found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         inner = field.annotation
         several = getattr(inner, "__origin__", None) is list
         if several:
             [inner] = inner.__args__  # type: ignore[union-attr]
-        if field.examples:
+        if field.examples and field.examples[0] is not None:
             found[name] = field.examples[0]
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             found[name] = [example_of(inner)] if several else example_of(inner)
@@ -90,7 +99,7 @@ def table_of(model: type[BaseModel], *, paged: bool = False) -> dict[int | str, 
     """Return what OpenAPI says of a route that answers with a table."""
     row = example_of(model)
     document: Any = PageOfItems[model] if paged else Items[model]  # type: ignore[valid-type]
-    example = {"items": [row]} | ({"next_cursor": None} if paged else {})
+    example = {"items": [row]} | ({"next_cursor": _CURSOR} if paged else {})
     shown = _as_row(model, row)
     headers = {"Link": {"description": "The page that follows, rel=next.", "schema": {"type": "string"}}}
     return {
