@@ -16,9 +16,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from tests.browser.chromium import REQUIRED, NoBrowserError, executable
 from tests.conftest import Warehouse
-from tests.integration.api.serving import served
+from tests.integration.api.serving import OPEN, served
 
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
+UNBOUND = (*OPEN, "--rate-limit", "0")  # these tests ask more often than a person
 Visit = Callable[..., Page]
 
 
@@ -42,7 +43,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def address(sample_warehouse: Warehouse) -> Iterator[str]:
     """The address of the dashboard."""
-    with served(sample_warehouse.url("gitmart_read")) as address:
+    with served(sample_warehouse.url("gitmart_read"), *UNBOUND) as address:
         yield address
 
 

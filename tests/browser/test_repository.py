@@ -212,3 +212,36 @@ def test_a_repository_without_commits_says_so(visit: Visit, ids: dict[str, int])
     assert "has no commit on its default branch yet" in (page.locator("main").text_content() or "")
     none = visit(f"/repositories/{ids['garden']}?until=1999-12-31")
     assert "No commit counts by this choice" in (none.locator("main").text_content() or "")
+
+
+def test_quality_is_what_the_warehouse_says_and_is_brought_up_to_date(
+    visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse
+) -> None:
+    page = visit(f"/repositories/{ids['shed']}")
+    quality = page.locator("#quality")
+    [(finished, new)] = sample_warehouse.query(
+        "select to_char(finished_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), new_commits"
+        " from public.extraction_runs where repository_id = %s",
+        ids["shed"],
+    )
+    [cells] = rows(page, "#quality")
+    assert (cells[0], number(cells[2])) == (f"{finished} UTC", new)
+    [(passed,)] = sample_warehouse.query("select passed from dbt_meta.runs order by id desc limit 1")
+    assert quality.get_by_text(f"All {passed} of the last build passed").is_visible()
+    assert quality.get_by_text("Nothing: every value was stored as git has it").is_visible()
+
+    sample_warehouse.query("update public.repositories set state = 'in_progress' where id = %s", ids["shed"])
+    sample_warehouse.query(
+        "insert into public.quarantine (repository_id, field, raw, reason, changed_run)"
+        " values (%s, 'author_date', '\\xff', 'not a <b>date</b>', 1)",
+        ids["shed"],
+    )
+    try:
+        quality.get_by_text("Being read since").wait_for()
+        quality.get_by_text("1 value could not be stored as they are").wait_for()
+        assert quality.get_by_text("author_date: 1, not a <b>date</b>").is_visible()
+        other = visit("/runs")
+        assert other.get_by_text("1 repository is being read").is_visible()
+    finally:
+        sample_warehouse.query("update public.repositories set state = 'completed' where id = %s", ids["shed"])
+        sample_warehouse.query("delete from public.quarantine where repository_id = %s", ids["shed"])

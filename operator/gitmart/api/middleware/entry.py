@@ -56,9 +56,7 @@ class Entry:
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
                 told.status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                self._add_headers(message)
             elif message["type"] == "http.response.body":
                 told.sent += len(message.get("body", b""))
                 if is_head:
@@ -76,6 +74,14 @@ class Entry:
                 await answer_of(Request(scope), failed)(scope, receive, tell)
         finally:
             self._end(told, method, scope, time.perf_counter() - began)
+
+    def _add_headers(self, message: Message) -> None:
+        # What 304 says takes the place of what the browser has kept (RFC 9111, 3.2), a page's own policy too.
+        if message["status"] == HTTPStatus.NOT_MODIFIED:
+            return
+        headers = MutableHeaders(scope=message)
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
 
     def _told(self, scope: Scope) -> Told:
         """Put the path below the root path, whether or not a proxy has taken that off, and begin to tell."""
