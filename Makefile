@@ -29,6 +29,7 @@ WORKERS = $$($(BIN)/python -c 'import os; print(len(os.sched_getaffinity(0)) + 1
 
 test: $(READY) ## Run all tests
 	@$(CLUSTER) prepare
+	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 test-fast: $(READY) ## Run the tests that need no more than a few seconds each, and no cluster
