@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.extract.erasure import Counts, erase_history
@@ -29,12 +29,12 @@ _PAUSE = 0.2  # seconds between two looks
 def open_replica(source: Connection) -> Iterator[Connection]:
     """Open a session of the replica that the environment names; raise InputError if it is none of this source."""
     url = named_url(REPLICA_VARIABLE, "replica")
-    try:
-        connection = connect(url, application_name="gitmart-identities", autocommit=True)
-    except WarehouseError as error:
-        raise type(error)(f"the replica: {error}") from None
-    with connection:
-        check_revision(connection)
+    with ExitStack() as held:
+        try:
+            connection = held.enter_context(connect(url, application_name="gitmart-identities", autocommit=True))
+            check_revision(connection)
+        except WarehouseError as error:
+            raise type(error)(f"the replica: {error}") from None
         if connection.execute("select source from public.replicated_from").fetchone() != (identity(source),):
             raise InputError(
                 f"{REPLICA_VARIABLE} names a warehouse that is no replica of the one that GITMART_WAREHOUSE_URL names"
