@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
+import yaml
 from tests.chart.conftest import CHART
 
 Render = Callable[..., Any]
@@ -39,3 +41,19 @@ def test_the_sidecar_may_look_elsewhere(render: Render) -> None:
     assert metadata["annotations"] == {"grafana_folder": "Git"}
     assert metadata["labels"]["dashboards"] == "yes"
     assert "grafana_dashboard" not in metadata["labels"]
+
+
+def test_the_values_of_the_guide_let_grafana_in(render: Render) -> None:
+    page = (CHART.parents[1] / "docs" / "bi.md").read_text(encoding="utf-8")
+    blocks = map(yaml.safe_load, re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE))
+    values: dict[str, Any] = {}
+    for block in blocks:
+        if "datasources" not in block:  # Grafana's own
+            values |= block
+
+    rendered = render(values)
+
+    policy = rendered.one("NetworkPolicy", "gitmart-postgresql")
+    [peer] = values["networkPolicy"]["postgresqlFrom"]
+    assert peer in policy["spec"]["ingress"][0]["from"]
+    assert rendered.one("ConfigMap", "gitmart-grafana")["metadata"]["namespace"] == "monitoring"

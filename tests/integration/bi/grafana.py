@@ -55,7 +55,7 @@ class Dashboard:
         if name.startswith("__"):  # a macro, or none of the dashboard's
             return found[0]
         variable = self.variables[name]
-        value = chosen.get(name, variable["current"].get("value", ""))
+        value = chosen.get(name, variable.get("current", {}).get("value", ""))
         if value == ALL:
             return str(variable["allValue"])  # as it is, whatever the format
         if found[3] == "raw" or not (variable["multi"] or variable["includeAll"]):
