@@ -44,7 +44,7 @@ RATE = 200  # requests a second
 NEW_SHARE = 0.02  # of the requests of the mixed load
 SEED = 7
 
-# Kinds of query: name, weight in the load, path with {repository}.
+# Kinds of query: name, weight in the load, path with {repository}. SWITCHES are put behind what can have them.
 KINDS = (
     ("repositories", 10, "/analytics/repositories?limit=20"),
     ("summary of a repository", 25, "/analytics/repository/{repository}/summary?"),
@@ -56,6 +56,7 @@ KINDS = (
     ("hours of a repository", 5, "/analytics/hours?repository={repository}"),
     ("flow of a repository", 5, "/analytics/flow?granularity=quarter&repository={repository}"),
 )
+WITHOUT_SWITCHES = frozenset({"repositories", "leaderboard of a repository"})
 SWITCHES = ("", "&merges=false", "&bots=false", "&merges=false&bots=false")
 OTHER = "&merges=false&bots=false&since=2016-01-01"
 
@@ -78,7 +79,8 @@ def paths(repositories: list[int]) -> Iterator[tuple[str, str]]:
     """Yield every query of the warm load: its kind and its path."""
     for name, _, template in KINDS:
         each = repositories if "{repository}" in template else [0]
-        variants = [template.format(repository=one) + switch for one in each for switch in SWITCHES]
+        switches = ("",) if name in WITHOUT_SWITCHES else SWITCHES
+        variants = [template.format(repository=one) + switch for one in each for switch in switches]
         for path in variants:
             yield name, path
 
@@ -159,53 +161,59 @@ def _address(log: Path, process: subprocess.Popen[bytes]) -> str:
     raise SystemExit(log.read_text(encoding="utf-8"))
 
 
+def loads(known: list[tuple[str, str]], requests: int) -> tuple[list[str], list[str]]:
+    """Return the paths of both loads: those that were asked for before, and these with something new among them."""
+    chance = random.Random(SEED)  # noqa: S311 # the same load every time
+    by_kind: dict[str, list[str]] = {}
+    for name, path in known:
+        by_kind.setdefault(name, []).append(path)
+    names = chance.choices([kind[0] for kind in KINDS], [kind[1] for kind in KINDS], k=requests)
+    mixed = []
+    for name in names:
+        path = chance.choice(by_kind[name])
+        if name not in WITHOUT_SWITCHES and chance.random() < NEW_SHARE:
+            path += f"&until=20{chance.randrange(16, 25)}-{chance.randrange(1, 13):02}-{chance.randrange(1, 29):02}"
+        mixed.append(path)
+    return [path.partition("&until=")[0] for path in mixed], mixed
+
+
+async def cold(session: aiohttp.ClientSession, repository: int) -> float:
+    """Ask for each kind of query once; print, and return the seconds of the slowest."""
+    print(f"{'asked once, cold':60}{'ms':>8}")
+    slowest = 0.0
+    for name, _, template in KINDS:
+        for switches in ("",) if name in WITHOUT_SWITCHES else ("", OTHER):
+            path = template.format(repository=repository) + switches
+            status, took = await once(session, path)
+            assert status == 200, (status, path)
+            slowest = max(slowest, took)
+            print(f"{name + (', other switches' if switches else ''):60}{1000 * took:8.0f}")
+    return slowest
+
+
 async def measured(server: EmbeddedPostgres, repositories: list[int], seconds: int, rate: int) -> dict[str, object]:
     """Ask an API about the repositories; print, and return what the last line says."""
-    chance = random.Random(SEED)  # noqa: S311 # the same load every time
-    figures: dict[str, object] = {}
+    timeout, connector = aiohttp.ClientTimeout(total=120), aiohttp.TCPConnector(limit=0)
     with served(server) as (address, process):
-        timeout = aiohttp.ClientTimeout(total=120)
-        connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(address, connector=connector, timeout=timeout) as session:
-            print(f"{'asked once, cold':60}{'ms':>8}")
-            slowest = 0.0
-            for name, _, template in KINDS:
-                for switches in ("", OTHER):
-                    path = template.format(repository=repositories[-1]) + switches
-                    status, took = await once(session, path)
-                    assert status == 200, (status, path)
-                    slowest = max(slowest, took)
-                    print(f"{name + (' with switches' if switches else ''):60}{1000 * took:8.0f}")
-            figures["slowest_cold_ms"] = round(1000 * slowest)
-
+            figures: dict[str, object] = {"slowest_cold_ms": round(1000 * await cold(session, repositories[-1]))}
             known = list(paths(repositories))
             for _, path in known:
                 status, _ = await once(session, path)
                 assert status == 200, (status, path)
-            by_kind: dict[str, list[str]] = {}
-            for name, path in known:
-                by_kind.setdefault(name, []).append(path)
-            names, weights = [kind[0] for kind in KINDS], [kind[1] for kind in KINDS]
-            warm = [chance.choice(by_kind[name]) for name in chance.choices(names, weights, k=rate * seconds)]
-            mixed = [
-                f"{path}&until=20{chance.randrange(16, 25)}-{chance.randrange(1, 13):02}-{chance.randrange(1, 29):02}"
-                if chance.random() < NEW_SHARE else path
-                for path in warm
-            ]  # fmt: skip
             print(
-                f"\n{'load':8}{'requests':>10}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'most ms':>9}{'errors':>8}{'PSS MiB':>9}"
+                f"\n{'load':8}{'requests':>10}"
+                + "".join(f"{name:>9}" for name in ("p50 ms", "p95 ms", "p99 ms", "most"))
             )
-            for kind, asked in (("warm", warm), ("mixed", mixed)):
+            for kind, asked in zip(("warm", "mixed"), loads(known, rate * seconds), strict=True):
                 done = await load(session, process, asked, rate)
-                errors = len(asked) - done.statuses[200]
+                errors, pss = len(asked) - done.statuses[200], round(done.pss / 2**20)
                 quantiles = [done.quantile(part) for part in (0.5, 0.95, 0.99, 1)]
                 told = "".join(f"{quantile:9.1f}" for quantile in quantiles)
-                print(f"{kind:8}{len(asked):10}{told}{errors:8}{done.pss / 2**20:9.0f}")
+                print(f"{kind:8}{len(asked):10}{told}   {errors} errors {dict(done.statuses)}, {pss} MiB")
                 figures |= {
-                    f"{kind}_p99_ms": round(quantiles[2], 1),
-                    f"{kind}_errors": errors,
-                    f"{kind}_pss_mib": round(done.pss / 2**20),
-                }
+                    f"{kind}_p99_ms": round(quantiles[2], 1), f"{kind}_errors": errors, f"{kind}_pss_mib": pss,
+                }  # fmt: skip
     return figures
 
 
