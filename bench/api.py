@@ -68,6 +68,7 @@ class Load:
     seconds: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     pss: int = 0  # bytes, the most
+    cpu: float = 0.0  # seconds of the process
 
     def quantile(self, part: float) -> float:
         """Return the latency that so large a part of the requests did not exceed, in milliseconds."""
@@ -106,7 +107,7 @@ async def once(session: aiohttp.ClientSession, path: str) -> tuple[int, float]:
 
 async def load(session: aiohttp.ClientSession, process: psutil.Process, asked: list[str], rate: int) -> Load:
     """Ask for the paths at a steady rate."""
-    result, began = Load(), time.perf_counter()
+    result, before, began = Load(), process.cpu_times(), time.perf_counter()
 
     async def ask(path: str, at: float) -> None:
         try:
@@ -128,6 +129,8 @@ async def load(session: aiohttp.ClientSession, process: psutil.Process, asked: l
         asking.append(asyncio.create_task(ask(path, at)))
     await asyncio.gather(*asking)
     watching.cancel()
+    after = process.cpu_times()
+    result.cpu = after.user + after.system - before.user - before.system
     return result
 
 
@@ -210,9 +213,10 @@ async def measured(server: EmbeddedPostgres, repositories: list[int], seconds: i
                 errors, pss = len(asked) - done.statuses[200], round(done.pss / 2**20)
                 quantiles = [done.quantile(part) for part in (0.5, 0.95, 0.99, 1)]
                 told = "".join(f"{quantile:9.1f}" for quantile in quantiles)
-                print(f"{kind:8}{len(asked):10}{told}   {errors} errors {dict(done.statuses)}, {pss} MiB")
+                cpu = 1000 * done.cpu / len(asked)  # a figure that does not depend on what else the machine does
+                print(f"{kind:8}{len(asked):10}{told}   {errors} errors, {pss} MiB, {cpu:.2f} ms of CPU a request")
                 figures |= {
-                    f"{kind}_p99_ms": round(quantiles[2], 1), f"{kind}_errors": errors, f"{kind}_pss_mib": pss,
+                    f"{kind}_p99_ms": round(quantiles[2], 1), f"{kind}_errors": errors, f"{kind}_pss_mib": pss, f"{kind}_cpu_ms": round(cpu, 2),
                 }  # fmt: skip
     return figures
 

@@ -32,6 +32,7 @@ from gitmart.api.settings import Settings
 from gitmart.api.watermark import Watch, look_with
 from gitmart.contract.settings import SettingsError
 
+TENDED_EVERY = 2.0  # seconds between two looks at the marts while nobody asks
 # Paths that need no warehouse, besides the public ones.
 STANDING = ("/openapi.json",)
 EXPOSED = ["ETag", "Last-Modified", "Link", "RateLimit", "RateLimit-Policy", "Retry-After"]  # to others' scripts
@@ -46,12 +47,15 @@ def create_app(settings: Settings) -> FastAPI:
     """
     authenticator = _authenticator(settings)
     reader, meters, stopping = Reader(settings), Meters(), asyncio.Event()
+    caches: list[Cache] = []
     watch = Watch(look_with(reader), settings.check_interval)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with reader:
+            tending = asyncio.create_task(_tend(caches))
             yield
+            tending.cancel()
 
     app = FastAPI(
         title="gitmart",
@@ -71,20 +75,26 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
     describe(app, asks_for_token=not settings.no_authentication)
     add_pages(app)
-    _surround(app, settings, authenticator)
+    _surround(app, settings, authenticator, caches)
     return app
 
 
-def _surround(app: FastAPI, settings: Settings, authenticator: Authenticator) -> None:
-    """Put the layers around the routes, the innermost first."""
+async def _tend(caches: list[Cache]) -> None:
+    while True:
+        await asyncio.sleep(TENDED_EVERY)
+        for cache in caches:
+            await cache.tend()
+
+
+def _surround(app: FastAPI, settings: Settings, authenticator: Authenticator, caches: list[Cache]) -> None:
+    """Put the layers around the routes, the innermost first; add the cache to the list once it is made."""
     meters, watch, reader = app.state.meters, app.state.watch, app.state.reader
-    caches: list[Cache] = []
 
     def cache(inner: ASGIApp) -> Cache:
         caches.append(
             Cache(
                 inner, watch=watch, size=settings.cache_size, most=settings.max_requests,
-                without=(*PUBLIC, *STANDING), meters=meters,
+                without=(*PUBLIC, *STANDING), meters=meters, renewed=settings.renewed_answers,
             )
         )  # fmt: skip
         return caches[-1]

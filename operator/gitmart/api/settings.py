@@ -67,6 +67,7 @@ class Settings:
     statement_timeout: timedelta
     check_interval: timedelta
     cache_size: int
+    renewed_answers: int
     cors_origins: tuple[str, ...]
     hsts: timedelta
     trusted_proxies: tuple[str, ...]
@@ -261,6 +262,10 @@ TABLE = (
         duration(timedelta(), _MINUTE), "check_interval",
     ),
     _Setting("GITMART_API_CACHE_SIZE", "32Mi", "bytes of answers that are kept (0 to 4Gi); 0: none", size(0, 4096 * _MIB), "cache_size"),
+    _Setting(
+        "GITMART_API_RENEWED_ANSWERS", "50", "answers that are made anew when the marts have changed: those asked for last; 0: none",
+        number(1000, 0), "renewed_answers",
+    ),
     _Setting("GITMART_API_CORS_ORIGINS", "", "origins whose pages may ask (comma list, or *); empty: none", _origins, "cors_origins"),
     _Setting(
         "GITMART_API_HSTS", "0s", "how long browsers shall come by https alone (0s to 17520h); 0s: nothing is said",

@@ -73,11 +73,14 @@ class Application:
             raise
 
 
-def cache_of(app: ASGIApp, *, most: int = 10) -> Cache:
+def cache_of(app: ASGIApp, *, most: int = 10, watermark: Callable[[], str] = lambda: "w", renewed: int = 0) -> Cache:
     async def look() -> State:
-        return State("w")
+        return State(watermark())
 
-    return Cache(app, watch=Watch(look, timedelta()), size=1 << 24, most=most, without=("/healthz",), meters=Meters())
+    return Cache(
+        app, watch=Watch(look, timedelta()), size=1 << 24, most=most, without=("/healthz",), meters=Meters(),
+        renewed=renewed,
+    )  # fmt: skip
 
 
 async def start(send: Send, headers: Headers = KIND, status: int = 200) -> None:
@@ -239,5 +242,37 @@ def test_who_stays_gets_the_answer_that_another_went_away_from() -> None:
         alone.gone.set()
         await alone.task
         await until(lambda: app.cancelled == 1)
+
+    asyncio.run(run())
+
+
+def test_what_was_asked_for_lately_is_made_anew_when_the_marts_have_changed() -> None:
+    async def run() -> None:
+        marts = ["one"]
+
+        async def answer(send: Send) -> None:
+            await start(send)
+            await body(send, marts[-1].encode())
+
+        app = Application(answer)
+        cache = cache_of(app, watermark=lambda: marts[-1], renewed=2)
+        for path in ("/a", "/b", "/c"):
+            await Client(cache, path).task
+        marts.append("two")
+        await cache.tend()
+        await until(lambda: len(cache.answers) == 2)
+        assert app.asked == 5
+        for path in ("/b", "/c"):
+            client = Client(cache, path)
+            await client.task
+            assert (client.body, client.told.cached) == (b"two", "hit")
+        marts.append("three")
+        await cache.tend()
+        marts.append("four")
+        await cache.tend()
+        await until(lambda: cache.in_progress == 0)
+        last = Client(cache, "/c")
+        await last.task
+        assert last.body == b"four"
 
     asyncio.run(run())

@@ -34,7 +34,7 @@ def answer(size: int) -> Answer:
 
 
 def test_answers_are_bounded_in_bytes_and_the_oldest_go() -> None:
-    kept = Answers(3000)
+    kept: Answers[str] = Answers(3000)
     kept.move_to("w")
     for key in ("a", "b", "c"):
         kept.keep("w", key, answer(1000))
@@ -53,7 +53,7 @@ def test_answers_are_bounded_in_bytes_and_the_oldest_go() -> None:
 
 @pytest.mark.parametrize("watermark", ["older", "newer"])
 def test_an_answer_of_another_watermark_is_not_kept(watermark: str) -> None:
-    kept = Answers(10_000)
+    kept: Answers[str] = Answers(10_000)
     kept.move_to("w")
     kept.keep(watermark, "a", answer(1000))
     assert kept.get("a") is None
@@ -63,3 +63,15 @@ def test_an_answer_of_another_watermark_is_not_kept(watermark: str) -> None:
     assert kept.get("a") is not None
     kept.move_to("next")
     assert (kept.get("a"), kept.size) == (None, 0)
+
+
+def test_what_was_asked_for_lately_is_remembered() -> None:
+    kept: Answers[str] = Answers(10_000, remembered=2)
+    kept.move_to("w")
+    for key in ("a", "b", "c", "b"):
+        kept.get(key)
+    kept.keep("w", "d", answer(1000))
+
+    assert kept.move_to("w") == []
+    assert kept.move_to("next") == ["b", "c"], "d was made, and nobody asked"
+    assert kept.move_to("last") == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
 
 OVERHEAD = 500  # bytes of an entry besides its key, headers and body, about
 
@@ -23,33 +25,46 @@ class Answer:
         return OVERHEAD + len(self.body) + sum(len(name) + len(value) for name, value in self.headers)
 
 
-class Answers:
-    """The answers of one watermark: with another one all go."""
+class Answers(Generic[Key]):
+    """The answers of one watermark: with another one all go. It remembers for which `remembered` keys somebody asked."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, remembered: int = 0) -> None:
         self._most = most_bytes
+        self._remembered = remembered
+        self._asked: OrderedDict[Key, None] = OrderedDict()
         self._watermark: str | None = None
-        self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._kept: OrderedDict[Key, Answer] = OrderedDict()
         self.size = 0  # bytes
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def move_to(self, watermark: str) -> None:
-        """Forget what was kept under another watermark."""
-        if watermark != self._watermark:
-            self._watermark = watermark
-            self._kept.clear()
-            self.size = 0
+    def __contains__(self, key: Key) -> bool:
+        return key in self._kept
 
-    def get(self, key: Hashable) -> Answer | None:
-        """Return what is kept, None if nothing is."""
+    def move_to(self, watermark: str) -> list[Key]:
+        """Forget what was kept under another watermark; return what was asked for under that, the latest first."""
+        if watermark == self._watermark:
+            return []
+        asked = list(reversed(self._asked))
+        self._watermark = watermark
+        self._kept.clear()
+        self._asked.clear()
+        self.size = 0
+        return asked
+
+    def get(self, key: Key) -> Answer | None:
+        """Return what is kept for somebody who asks, None if nothing is."""
+        self._asked[key] = None
+        self._asked.move_to_end(key)
+        while len(self._asked) > self._remembered:
+            self._asked.popitem(last=False)
         answer = self._kept.get(key)
         if answer is not None:
             self._kept.move_to_end(key)
         return answer
 
-    def keep(self, watermark: str, key: Hashable, answer: Answer) -> None:
+    def keep(self, watermark: str, key: Key, answer: Answer) -> None:
         """Keep an answer, unless the watermark has moved on or it alone is too large."""
         if watermark != self._watermark or answer.size > self._most:
             return
@@ -59,7 +74,7 @@ class Answers:
         while self.size > self._most:
             self._drop(next(iter(self._kept)))
 
-    def _drop(self, key: Hashable) -> None:
+    def _drop(self, key: Key) -> None:
         answer = self._kept.pop(key, None)
         if answer is not None:
             self.size -= answer.size

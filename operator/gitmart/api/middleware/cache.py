@@ -3,18 +3,19 @@ The cache: answers made from the marts are kept until the marts change.
 
 Each carries an ETag of the watermark. A client that shows it gets 304 without a query, until the watermark moves.
 While a build runs, what was made before it goes on being answered, and what is made meanwhile is not kept: it may rest
-on some tables of before and some of after.
+on some tables of before and some of after. Afterwards what was asked for lately is made anew, before somebody waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,9 +24,12 @@ from gitmart import __version__
 from gitmart.api.middleware.answers import Answer, Answers
 from gitmart.api.middleware.flights import Check, Flight, Made, with_headers
 from gitmart.api.middleware.meters import Meters
-from gitmart.api.middleware.told import Cached, header, matches, template_of, told_of
+from gitmart.api.middleware.told import KEY, Cached, Told, header, matches, template_of, told_of
+from gitmart.api.principal import NOBODY
 from gitmart.api.problems import ProblemError, answer_of, unavailable
 from gitmart.api.watermark import Reason, State, Watch
+
+log = logging.getLogger(__name__)
 
 LONGEST_KEY = 4096  # characters; who asks for more gets an answer that is not kept
 STREAMS = 200  # event streams at a time
@@ -34,10 +38,22 @@ Key = tuple[str, ...]
 
 
 class Cache:
-    """`size` is in bytes, `most` answers are made at a time; `without` are paths that need no warehouse."""
+    """
+    `size` is in bytes, `most` answers are made at a time; `without` are paths that need no warehouse.
+
+    When the marts have changed, the `renewed` answers that were asked for last are made anew, one after the other.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, watch: Watch, size: int, most: int, without: tuple[str, ...], meters: Meters
+        self,
+        app: ASGIApp,
+        *,
+        watch: Watch,
+        size: int,
+        most: int,
+        without: tuple[str, ...],
+        meters: Meters,
+        renewed: int = 0,
     ) -> None:
         self._app = app
         self._watch = watch
@@ -47,7 +63,9 @@ class Cache:
         self._settled: State | None = None  # the last one with a watermark
         self._flights: dict[tuple[Key, str | None], Flight] = {}
         self._flying: set[Flight] = set()
-        self.answers = Answers(size)
+        self._renewing: asyncio.Task[None] | None = None
+        self._scope: Scope = {}  # of the last request: what is made anew is asked for like it
+        self.answers: Answers[Key] = Answers(size, renewed)
 
     @property
     def in_progress(self) -> int:
@@ -79,9 +97,8 @@ class Cache:
         state = await self._watch.now()
         if state.lacking and state.lacking.reason is not Reason.NO_MARTS:
             raise unavailable(state.lacking.reason, state.lacking.sentence, 5)
-        if state.watermark:
-            self._settled = state
-            self.answers.move_to(state.watermark)
+        self._scope = scope
+        self._move_to(state)
         key, settled = key_of(scope), self._settled if state.watermark or state.building else None
         if settled is not None:
             shown = header(scope, b"if-none-match")
@@ -97,6 +114,39 @@ class Cache:
                 await _send(send, 200, kept)
                 return
         await self._make(key, settled, state, scope, receive, send)
+
+    async def tend(self) -> None:
+        """Look whether the marts have changed though nobody asks."""
+        self._move_to(await self._watch.now())
+
+    def _move_to(self, state: State) -> None:
+        if state.watermark is None:
+            return
+        self._settled = state
+        asked = self.answers.move_to(state.watermark)
+        if asked:
+            if self._renewing is not None:
+                self._renewing.cancel()
+            self._renewing = asyncio.create_task(self._renew(asked, state))
+
+    async def _renew(self, keys: list[Key], state: State) -> None:
+        """Make answers anew, while there is room and nothing changes again."""
+        for key in keys:
+            if (key in self.answers) or (key, state.watermark) in self._flights:
+                continue
+            if self.in_progress > self._most // 2:  # who asks goes first
+                return
+            flight = self._take_off(key, state.watermark, _asking_for(key, self._scope), self._check(state))
+            flight.join()
+            try:
+                made = await asyncio.shield(flight.made)
+                if made is not None:
+                    self._finished(made, key, state)
+            except Exception as error:
+                log.warning("an answer is not made anew", extra={"why": f"{type(error).__name__}: {error}"})
+                return
+            finally:
+                flight.leave()
 
     async def _make(
         self, key: Key, settled: State | None, state: State, scope: Scope, receive: Receive, send: Send
@@ -185,6 +235,17 @@ def key_of(scope: Mapping[str, Any]) -> Key:
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     query = urlencode(sorted(pairs, key=lambda pair: pair[0]))
     return (scope["path"], query, header(scope, b"accept"), scope["scheme"], header(scope, b"host"))  # type: ignore[arg-type]
+
+
+def _asking_for(key: Key, scope: Scope) -> Scope:
+    """Return what asks for the answer of a key, of the kind of another request."""
+    path, query, accept, scheme, host = key
+    told = Told(path.removeprefix(scope["root_path"]))
+    return {
+        **scope, "path": path, "raw_path": quote(path).encode(), "query_string": query.encode(), "scheme": scheme,
+        "headers": [(b"accept", accept.encode("latin-1")), (b"host", host.encode("latin-1"))],
+        "state": {"principal": NOBODY}, KEY: told,
+    }  # fmt: skip
 
 
 def etag(watermark: str | None, key: Key) -> str:
