@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -53,10 +54,17 @@ class Stage:
             for event in events:
                 history.happen(EVENTS[event])
             note(f"{', '.join(history.told)}")
-            dbt.run()
-            dbt.run("--full-refresh", schema=REBUILT)
+            self.build_on_one_day(dbt)
             self.marts.assert_equal_to_full_refresh()
             self.builds += 1
+
+    def build_on_one_day(self, dbt: Dbt) -> None:
+        """Build incrementally and anew, again if it was another day meanwhile: the summaries say which day it was."""
+        began = None
+        while began != datetime.now(UTC).date():
+            began = datetime.now(UTC).date()
+            dbt.run()
+            dbt.run("--full-refresh", schema=REBUILT)
 
 
 def campaign(stage: Stage, examples: int, number: int) -> int:
