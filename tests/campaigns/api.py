@@ -35,7 +35,7 @@ def main() -> int:
         migrate(server.url("gitmart_owner"))
         warehouse = Warehouse(server, TEMPLATE)
         make_sample(Path(folder), warehouse)
-        with served(warehouse.url("gitmart_read")) as address:
+        with served(warehouse.url("gitmart_read"), "--rate-limit=0") as address:
             done = fuzz(address, Path(folder), "--max-examples", str(arguments.examples), "--seed", str(arguments.seed))
     print(done.stdout, done.stderr, sep="")
     return done.returncode

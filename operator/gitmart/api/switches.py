@@ -90,15 +90,20 @@ class Days(Choice):
         return until
 
 
-class WhichCommits(Choice):
-    """Which commits count."""
+class WhoseCommits(Choice):
+    """Which commits count, merges apart."""
 
-    merges: Flag = Field(default=True, description="Whether merges count.")
     bots: Flag = Field(default=True, description="Whether commits by bots and coding assistants count.")
     refs: Refs = Field(Refs.DEFAULT_BRANCH, description="Commits of the default branch, or of all selected refs.")
     count_once: CountOnce | None = Field(
         None, description="Whether a change that was copied counts once; without it as the project says."
     )
+
+
+class WhichCommits(WhoseCommits):
+    """Which commits count."""
+
+    merges: Flag = Field(default=True, description="Whether merges count.")
 
 
 class WhichLines(Choice):
@@ -122,6 +127,10 @@ class CommitterSwitches(CommitSwitches):
 
 class DaySwitches(WhichCommits, WhichLines):
     """The switches of what is said of one day."""
+
+
+class FileSwitches(Days, WhoseCommits, WhichLines):
+    """The switches of what is said of files: merges change none."""
 
 
 class Switches(CommitSwitches, DaySwitches):

@@ -13,7 +13,7 @@ from tests.integration.api.serving import served
 @pytest.fixture(scope="session")
 def address(sample_warehouse: Warehouse) -> Iterator[str]:
     """The address of an API that asks nobody who they are."""
-    with served(sample_warehouse.url("gitmart_read")) as address:
+    with served(sample_warehouse.url("gitmart_read"), "--rate-limit=0") as address:
         yield address
 
 

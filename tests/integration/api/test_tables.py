@@ -192,6 +192,22 @@ CASES = (
         " and resource_type = 'model' order by seconds desc, unique_id",
         {"resource_type": "model"},
     ),
+    Case(
+        "extractions",
+        "select repository_id, run_number, commits, new_commits, quarantined, started_at from dbt_meta.extractions"
+        " order by finished_at desc, repository_id::text",
+    ),
+    Case(
+        "coupling",
+        "with changes as (select f.path, f.commit_id from analytics.fct_file_changes as f"
+        " join analytics.fct_commits as c using (repository_id, commit_id)"
+        " where f.repository_id = {garden} and in_default_branch and f.file_class = any(array['source', 'tests']))"
+        " select a.path, b.path as other_path, count(*) as commits_together,"
+        " (select count(*) from changes as c where c.path = a.path) as commits"
+        " from changes as a join changes as b using (commit_id) where a.path < b.path group by 1, 2"
+        " having count(*) >= 2 order by 3 desc, length(a.path) || ':' || a.path || b.path",
+        {"repository": "{garden}", "classes": ["source", "tests"], "at_least_together": 2},
+    ),
     Case("freshness", "select source, status, max_loaded_at, age_seconds from dbt_meta.source_freshness order by 1"),
 )  # fmt: skip
 
@@ -212,6 +228,27 @@ def test_a_table_is_what_sql_says(
     columns = expected[0].keys()
     items = [{name: item.get(name, "missing") for name in columns} for item in answer.json()["items"]]
     assert same(items) == same(expected)
+
+
+def test_quarantine_is_counted_and_its_bytes_are_not_told(
+    client: httpx.Client, sample_warehouse: Warehouse, ids: dict[str, int]
+) -> None:
+    assert client.get("/analytics/quarantine").json()["items"] == []
+    sample_warehouse.query(
+        "insert into quarantine (repository_id, commit_hash, field, raw, reason, changed_run)"
+        " select %s, commit, field, 'secret', 'because', 1"
+        " from (values ('a', 'author_name'), ('b', 'author_name'), ('a', 'message')) as told (commit, field)",
+        ids["shed"],
+    )
+    try:
+        answer = client.get("/analytics/quarantine", params={"repository": ids["shed"]})
+        assert answer.json()["items"] == [
+            {"repository_id": ids["shed"], "field": "author_name", "reason": "because", "values": 2},
+            {"repository_id": ids["shed"], "field": "message", "reason": "because", "values": 1},
+        ]
+        assert client.get("/analytics/quarantine", params={"repository": ids["garden"]}).json()["items"] == []
+    finally:
+        sample_warehouse.query("delete from quarantine")
 
 
 def same(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

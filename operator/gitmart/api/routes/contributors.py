@@ -13,6 +13,7 @@ from gitmart.api.queries import contributors, engagement, organizations, trends
 from gitmart.api.routes.answers import known, object_of, table, table_of
 from gitmart.api.routes.dependencies import ReaderOfProcess
 from gitmart.api.routes.parameters import (
+    INTEGER,
     ContributorPath,
     Listed,
     OfContributor,
@@ -25,7 +26,6 @@ from gitmart.api.switches import CommitterSwitches, Switches, SwitchesQuery
 
 router = APIRouter(prefix="/analytics", tags=["contributors"])
 
-_INTEGER = 2**31 - 1
 _CENTURY = 36_525  # days
 
 
@@ -55,7 +55,7 @@ class EngagementQuery(Switches, Listed, OfRepository, OfContributor):
         None, ge=1, le=_CENTURY, description="Active days in the window from which on somebody works full time."
     )
     occasional_commits: int | None = Field(
-        None, ge=0, le=_INTEGER, description="Commits below which somebody is occasional."
+        None, ge=0, le=INTEGER, description="Commits below which somebody is occasional."
     )
     occasional_gap_days: int | None = Field(
         None, ge=0, le=_CENTURY, description="Days between two active days beyond which somebody is occasional."
@@ -77,7 +77,7 @@ class EngagementQuery(Switches, Listed, OfRepository, OfContributor):
 class LevelsQuery(Switches, Tabular, OfRepository):
     """Parameters of the levels."""
 
-    levels: list[Annotated[int, Field(ge=1, le=_INTEGER)]] | None = Field(
+    levels: list[Annotated[int, Field(ge=1, le=INTEGER)]] | None = Field(
         None, max_length=20, description="Commits that each level takes, in rising order.", examples=[[1, 10, 100]]
     )
 
@@ -150,6 +150,7 @@ async def list_engagement(
     request: Request, asked: Annotated[EngagementQuery, Query()], reader: ReaderOfProcess
 ) -> Response:
     """As of the day `until`; without it, of today in UTC."""
+    request.state.uncached = asked.until is None  # today moves while the marts do not
     await known(reader, repository=asked.repository, contributor=asked.contributor)
     page = await engagement.engagement(
         reader,

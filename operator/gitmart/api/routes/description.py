@@ -14,7 +14,8 @@ TAGS = [
     {"name": "repositories", "description": "Repositories, their people, branches and releases."},
     {"name": "contributors", "description": "People: who works, comes, stays and goes."},
     {"name": "activity", "description": "What happened when, and on how few it rests."},
-    {"name": "runs", "description": "Runs of dbt, and how fresh the data is."},
+    {"name": "files", "description": "Files and directories: which change most, and together."},
+    {"name": "runs", "description": "Extractions, runs of dbt, and how fresh the data is."},
     {"name": "catalogue", "description": "What each figure means."},
 ]
 DESCRIPTION = """\

@@ -1,4 +1,4 @@
-"""Runs and freshness over HTTP."""
+"""Extractions, runs of dbt and freshness over HTTP."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from gitmart.api.problems import not_found
-from gitmart.api.queries import runs
+from gitmart.api.queries import extractions, runs
 from gitmart.api.queries.paging import BIGINT
-from gitmart.api.routes.answers import object_of, table, table_of
+from gitmart.api.routes.answers import known, object_of, table, table_of
 from gitmart.api.routes.dependencies import ReaderOfProcess, Uncached
-from gitmart.api.routes.parameters import Listed, Tabular
+from gitmart.api.routes.parameters import Listed, OfRepository, Tabular
 
 router = APIRouter(prefix="/analytics", tags=["runs"], dependencies=[Uncached])
 
@@ -29,6 +29,10 @@ class NodesQuery(Listed):
     resource_type: Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")] | None = Field(
         None, description="Of this type alone.", examples=["model"]
     )
+
+
+class OfRepositoryQuery(Listed, OfRepository):
+    """Parameters of what is told by repository."""
 
 
 @router.get("/runs", summary="Runs of dbt", responses=table_of(runs.RunRow, paged=True))
@@ -61,3 +65,25 @@ async def nodes(
 async def freshness(request: Request, asked: Annotated[Tabular, Query()], reader: ReaderOfProcess) -> Response:
     """Of each source, when a run of dbt last looked."""
     return await table(request, asked, runs.FreshnessRow, await runs.freshness(reader))
+
+
+@router.get("/extractions", summary="Extractions", responses=table_of(extractions.ExtractionRow, paged=True))
+async def list_extractions(
+    request: Request, asked: Annotated[OfRepositoryQuery, Query()], reader: ReaderOfProcess
+) -> Response:
+    """Those that went well, the last first; the marts may not have what they brought yet."""
+    await known(reader, repository=asked.repository)
+    page = await extractions.listing(reader, repository=asked.repository, paging=asked.paging)
+    return await table(request, asked, extractions.ExtractionRow, page)
+
+
+@router.get(
+    "/quarantine", summary="What stands in quarantine", responses=table_of(extractions.QuarantineRow, paged=True)
+)
+async def quarantine(
+    request: Request, asked: Annotated[OfRepositoryQuery, Query()], reader: ReaderOfProcess
+) -> Response:
+    """How many values could not be stored as they are, by repository, field and reason; the values are not told."""
+    await known(reader, repository=asked.repository)
+    page = await extractions.quarantine(reader, repository=asked.repository, paging=asked.paging)
+    return await table(request, asked, extractions.QuarantineRow, page)
