@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 
@@ -126,3 +128,14 @@ def test_columns_have_types(form: Format, rows: list[Row]) -> None:
 def test_columns_that_are_wanted() -> None:
     assert as_json(Row, ROWS, {"amount"}) == b'[{"amount":4611686018427387904},{"amount":null}]'
     assert written(Format.CSV, Row, ROWS[1:], {"colour", "amount"}) == b"amount,colour\r\n,red\r\n"
+
+
+def test_what_few_ask_for_is_not_imported_before() -> None:
+    """The process shall stay small; Arrow takes some 15 MB."""
+    code = (
+        "import sys; import gitmart.api.app; from gitmart.api.routes.formats import Format, written;"
+        "from gitmart.api.queries.hours import HourRow; written(Format.CSV, HourRow, []); before = 'arro3' in sys.modules;"
+        "written(Format.ARROW, HourRow, []); print(before, 'arro3' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"

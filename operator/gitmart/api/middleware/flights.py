@@ -146,5 +146,5 @@ def _nothing_more() -> Callable[[], Awaitable[Message]]:
 
 
 def with_headers(answer: Answer, *headers: tuple[bytes, bytes]) -> Answer:
-    """Return the answer with more headers."""
-    return replace(answer, headers=(*answer.headers, *headers))
+    """Return the answer with more headers; one that it has is not said twice."""
+    return replace(answer, headers=tuple(dict.fromkeys((*answer.headers, *headers))))
