@@ -18,6 +18,7 @@ PAGES = {
     "repository-chosen": "/repositories/{garden}?merges=false&bots=false&since=2022-06-01&granularity=week",
     "repository-empty": "/repositories/{empty}",
     "repository-hostile": "/repositories/{hostile}",
+    "files": "/repositories/{garden}/files",
     "people": "/contributors",
     "people-of-repository": "/contributors?repository={garden}&sort=name",
     "person": "/contributors/{ada}",

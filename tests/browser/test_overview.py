@@ -66,6 +66,7 @@ def test_the_list_is_searched_and_sorted_by_its_address(visit: Visit) -> None:
     page = visit("/")
     page.get_by_label("Name or address contains").fill("ARD")
     page.get_by_label("Sort by").select_option("Name")
+    page.get_by_label("Sort by").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/\?q=ARD&sort=name$"))

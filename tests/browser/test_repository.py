@@ -245,3 +245,37 @@ def test_quality_is_what_the_warehouse_says_and_is_brought_up_to_date(
     finally:
         sample_warehouse.query("update public.repositories set state = 'completed' where id = %s", ids["shed"])
         sample_warehouse.query("delete from public.quarantine where repository_id = %s", ids["shed"])
+
+
+def test_files_that_change_most_are_those_of_the_mart(
+    visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse
+) -> None:
+    page = visit(f"/repositories/{ids['garden']}?bots=false&since=2022-06-01")
+    page.locator("#files-table").wait_for()  # comes after the rest
+    expected = sample_warehouse.query(
+        "select path, count(distinct commit_id) from analytics.fct_file_changes"
+        " join analytics.fct_commits using (repository_id, commit_id) join analytics.dim_contributor using (contributor_id)"
+        f" where {COUNTED} and contributor_kind = 'human' and commit_day >= '2022-06-01'"
+        " group by path order by 2 desc, 1 limit 8",
+        ids["garden"],
+    )
+    assert sorted(number(row[1]) for row in rows(page, "#files-table")) == sorted(count for _, count in expected)
+
+    page.get_by_role("link", name="More of them").click()
+    page.wait_for_url("**/files?**")
+    shown = {row[0].split()[0]: number(row[1]) for row in rows(page, "#files-table")}
+    assert {path: shown[str(path)] for path, _ in expected} == dict(expected)
+    page.get_by_label("Directories at most").select_option("1")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**depth=1**")
+    directories = {row[0]: number(row[1]) for row in rows(page, "#directories-table")}
+    [(tests,)] = sample_warehouse.query(
+        "select count(distinct commit_id) from analytics.fct_file_changes"
+        " join analytics.fct_commits using (repository_id, commit_id) join analytics.dim_contributor using (contributor_id)"
+        f" where {COUNTED} and contributor_kind = 'human' and commit_day >= '2022-06-01' and path like 'tests/%%'",
+        ids["garden"],
+    )
+    assert directories["tests/"] == tests
+    for link in page.locator(".data a").all():
+        answer = page.request.get(link.get_attribute("href") or "")
+        assert answer.ok, f"{answer.url}: {answer.text()}"

@@ -25,7 +25,7 @@ from gitmart.api.pages.router import add_pages
 from gitmart.api.probes import probe_routes
 from gitmart.api.problems import add_problem_handlers
 from gitmart.api.reader import Reader
-from gitmart.api.routes import activity, catalogue, contributors, coupling, repositories, runs
+from gitmart.api.routes import activity, catalogue, contributors, coupling, files, repositories, runs
 from gitmart.api.routes.description import describe
 from gitmart.api.routes.strict import only_known_parameters
 from gitmart.api.settings import Settings
@@ -71,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.routes.extend(probe_routes(watch, stopping))
     if authenticator.tokens:
         app.router.routes.extend(sign_in_routes(authenticator.tokens, settings.session_duration))
-    for routes in (repositories, contributors, activity, coupling, runs, catalogue):
+    for routes in (repositories, contributors, activity, coupling, files, runs, catalogue):
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
     describe(app, asks_for_token=not settings.no_authentication)
     add_pages(app)

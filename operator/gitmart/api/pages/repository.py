@@ -44,6 +44,7 @@ async def repository_page(request: Request, repository: Id, reader: ReaderOfPage
     first = view.since or summary.first_commit_day
     shown: dict[str, Any] = {"view": view, "choices": choices.choices(view), "classes": choices.classes(view)}
     shown |= {"says": choices.says(view), "summary": summary, "action": f"/repositories/{repository}"}
+    shown["files_query"] = view.model_dump(mode="json", exclude_defaults=True, include=set(view.NAMES))
     shown |= {"quality": quality, "builds": builds}
     if not summary.commits or first is None or first > last:
         return html(request, "repository.html", charts=None, **shown)

@@ -69,6 +69,14 @@ for (const plot of document.querySelectorAll("[data-plot]")) {
   });
 }
 
+// What takes longer than the rest of a page comes after it.
+for (const place of document.querySelectorAll("[data-part]")) {
+  fetch(place.dataset.part, { headers: { Accept: "text/html" } })
+    .then((answer) => (answer.ok && !answer.redirected ? answer.text() : ""))
+    .then((part) => { place.innerHTML = part; })
+    .catch(() => { /* the link beside it leads to the same */ });
+}
+
 const PAUSE = 5000; // milliseconds between two questions
 const keepUpToDate = async (place) => {
   if (!document.hidden) {
