@@ -127,5 +127,6 @@ async def contributor_page(request: Request, contributor: Id, reader: ReaderOfPa
             "calendar": calendar_chart(days, last, by_day),
             "hours": hours_chart(times, by_hour),
         },
+        summary_call=call(f"contributor/{contributor}/summary", view),
         **shown,
     )

@@ -23,7 +23,7 @@ from gitmart.api.pages.words import counted, decimal, percent
 from gitmart.api.problems import not_found
 from gitmart.api.queries import concentration, contributors, extractions, hours, repositories, trends
 from gitmart.api.queries.builds import standing
-from gitmart.api.queries.paging import Paging
+from gitmart.api.queries.paging import MOST_ROWS, Paging
 from gitmart.api.switches import CommitSwitches
 
 TOP = 10  # people
@@ -44,7 +44,7 @@ async def repository_page(request: Request, repository: Id, reader: ReaderOfPage
     first = view.since or summary.first_commit_day
     shown: dict[str, Any] = {"view": view, "choices": choices.choices(view), "classes": choices.classes(view)}
     shown |= {"says": choices.says(view), "summary": summary, "action": f"/repositories/{repository}"}
-    shown["files_query"] = view.model_dump(mode="json", exclude_defaults=True, include=set(view.NAMES))
+    shown["chosen"] = view.model_dump(mode="json", exclude_defaults=True, include=set(view.NAMES))
     shown |= {"quality": quality, "builds": builds}
     if not summary.commits or first is None or first > last:
         return html(request, "repository.html", charts=None, **shown)
@@ -77,6 +77,7 @@ async def repository_page(request: Request, repository: Id, reader: ReaderOfPage
             "hours": hours_chart(times, by_hour),
         },
         people=people.rows,
+        people_call=call("contributors", view, repository=repository, limit=MOST_ROWS),
         **shown,
     )
 
