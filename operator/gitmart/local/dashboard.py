@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,8 @@ from gitmart.local.workers import Worker, kill
 from gitmart.resources.dbtschedule import DbtSchedule
 
 HOST = "127.0.0.1"
-PORT = 8080  # what people expect; another one if somebody has it
+PORT = 8080  # what people expect
+ANY_PORT = 0  # a free one, if somebody has that
 START_SECONDS = 60.0  # on a machine that is busy
 STOP_SECONDS = 10.0
 
@@ -48,23 +48,28 @@ class Dashboard:
 @contextmanager
 def dashboard(state: State, schedules: Iterable[DbtSchedule]) -> Iterator[Dashboard]:
     """Serve the marts of the state's warehouse until the end of the block. Raise ServerError if that cannot be."""
-    url_file, log = state.folder("secrets") / "dashboard.url", state.folder("logs") / "dashboard.log"
+    name = f"dashboard-{os.getpid()}"  # there may be several
+    url_file, log = state.folder("secrets") / f"{name}.url", state.folder("logs") / f"{name}.log"
     write_file(url_file, state.server.url("gitmart_read"))
-    log.unlink(missing_ok=True)
-    words = [
-        "api", "--no-authentication", "--host", HOST, "--port", str(_port()), "--metrics-port", "none",
-        "--schema", _schema(schedules),
-    ]  # fmt: skip
-    # It changes nothing, so it holds no lock: `down` need not wait for whoever looks on.
-    process = Worker(words=words, url_file=url_file, result_file=None, log=log, lock=None).start()
     try:
-        yield Dashboard(_address(process, log), process, log)
+        for port in (PORT, ANY_PORT):
+            log.unlink(missing_ok=True)
+            words = [
+                "api", "--no-authentication", "--host", HOST, "--port", str(port), "--metrics-port", "none",
+                "--schema", _schema(schedules),
+            ]  # fmt: skip
+            # It changes nothing, so it holds no lock: `down` need not wait for whoever looks on.
+            process = Worker(words=words, url_file=url_file, result_file=None, log=log, lock=None).start()
+            try:
+                if address := _address(process, log):
+                    url_file.unlink(missing_ok=True)  # it has been read
+                    yield Dashboard(address, process, log)
+                    log.unlink(missing_ok=True)
+                    return
+            finally:
+                _end(process)
+        raise ServerError(f"the dashboard does not start: see {log}")
     finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
-        if process.poll() is None:
-            kill(process)
         url_file.unlink(missing_ok=True)
 
 
@@ -85,17 +90,8 @@ def _schema(schedules: Iterable[DbtSchedule]) -> str:
     return built[0] if built and DEFAULT not in built else DEFAULT
 
 
-def _port() -> int:
-    """Return the usual port, or 0, which is a free one, if somebody has it."""
-    try:
-        with socket.create_server((HOST, PORT)):
-            return PORT
-    except OSError:
-        return 0
-
-
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Return where it listens, once it says so."""
+def _address(process: subprocess.Popen[bytes], log: Path) -> str | None:
+    """Return where it listens, once it says so; None if it ends instead, which it does where somebody has the port."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         has_ended = process.poll() is not None
@@ -103,6 +99,14 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
             if line.startswith("{") and (told := json.loads(line)).get("message") == "listening":
                 return str(told["address"])
         if has_ended:
-            raise ServerError(f"the dashboard does not start: see {log}")
+            return None
         time.sleep(0.05)
     raise ServerError(f"the dashboard does not start within {START_SECONDS:.0f} s: see {log}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    if process.poll() is None:
+        kill(process)
