@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
 from tests.browser.conftest import Visit, picture
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
 
+LARGEST = 300_000  # bytes, before compression
 NARROW = {"viewport": {"width": 360, "height": 740}}
 DARK = {"color_scheme": "dark"}
 PAGES = {
@@ -48,12 +48,21 @@ def test_a_page_is_for_everybody(name: str, path: str, visit: Visit) -> None:
         page = visit(path, status=status, **options)
         picture(page, f"{name}-{mode}")
         assert page.locator("h1").count() == 1
+        assert len(page.content().encode()) < LARGEST
         # Each rule once with all that is folded away in sight, in both colour schemes.
         page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
         if mode != "narrow":
             found = Axe().run(page)
             assert found.violations_count == 0, found.generate_report()
+
+
+def test_what_pages_share_is_small_and_kept_for_good(visit: Visit) -> None:
+    page = visit("/")
+    for place, attribute, most in (("script", "src", 10_000), ("link[rel=stylesheet]", "href", 30_000)):
+        answer = page.request.get(page.locator(place).get_attribute(attribute) or "")
+        assert len(answer.body()) < most
+        assert "immutable" in answer.headers["cache-control"]
 
 
 def test_the_same_stands_there_without_script(name: str, path: str, visit: Visit) -> None:
@@ -66,13 +75,3 @@ def test_the_same_stands_there_without_script(name: str, path: str, visit: Visit
             "all => all.map(one => { one.querySelectorAll('.ago').forEach(ago => ago.remove()); return one.textContent })"
         )
         assert without.locator(place).all_text_contents() == shown
-
-
-def test_pages_are_small(path: str, visit: Visit, browser: Browser) -> None:
-    page = visit(path, status=404 if "999999" in path else 200)
-    assert len(page.content().encode()) < 300_000
-    script = page.locator("script").get_attribute("src")
-    assert script is not None
-    answer = page.request.get(script)
-    assert len(answer.body()) < 10_000
-    assert "immutable" in answer.headers["cache-control"]

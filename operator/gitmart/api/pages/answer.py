@@ -35,6 +35,7 @@ def _definition(name: str) -> Metric:
 _templates = Environment(
     loader=PackageLoader("gitmart.api.pages"),
     autoescape=True,
+    auto_reload=False,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

@@ -111,6 +111,8 @@ def concentration_chart(
     measure = "commits" if view.measure is concentration.Measure.COMMITS else "changed lines"
     if held.absence_factor is None:
         half, says = "", f"There are no {measure} to be shared."
+    elif held.holders == 1:
+        half, says = "", f"One {one} made all {measure}."
     else:
         half = f"{counted(held.absence_factor, one, many)}: half or more"
         says = (

@@ -43,7 +43,8 @@ class Span:
         first, latest = self.periods[0], self.periods[-1]
         if not latest.is_whole:
             called = _capital(name(latest.start, self.granularity))
-            notes.append(f"Shaded: {called} counts up to {self.last} alone; do not read its column as a fall.")
+            until = "was not over" if self.granularity is Granularity.DAY else f"counts up to {self.last} alone"
+            notes.append(f"Shaded: {called} {until}; do not read its column as a fall.")
         if latest is not first and not first.is_whole:
             called = _capital(name(first.start, self.granularity))
             notes.append(f"Shaded: {called} does not count from its first day on.")
@@ -127,7 +128,8 @@ def _most(of: Span, values: Sequence[int]) -> str:
     most = max(values)
     if list(values).count(most) > 1:
         return f"; at most {most:,} in a {of.granularity.value}"
-    return f"; most in {name(of.periods[values.index(most)].start, of.granularity)}: {most:,}"
+    before = {Granularity.DAY: "on", Granularity.WEEK: "in the"}.get(of.granularity, "in")
+    return f"; most {before} {name(of.periods[values.index(most)].start, of.granularity)}: {most:,}"
 
 
 def people_chart(of: Span, rows: Sequence[TrendRow], call: Call) -> ColumnChart:
