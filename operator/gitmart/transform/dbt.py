@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitmart.transform.frugal import forget_parsing, leave_out, lighten
+from gitmart.transform.frugal import forget_building, forget_parsing, leave_out, lighten
+from gitmart.transform.hearing import hear_only
+from gitmart.transform.sessions import share_sessions
 from gitmart.transform.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _BUILT = frozenset({"model", "seed", "snapshot", "test", "unit_test", "function"})  # an exposure is only named
+HEARD = ("ConcurrencyLine", "NodeStart", "NodeFinished")  # events, besides warnings and errors
 M_ARENA_MAX = -8  # mallopt(3): <malloc.h>
 
 
@@ -49,8 +52,14 @@ class Dbt:
     """dbt for one project and warehouse. Makes the process dbt's: sets its environment, imports it."""
 
     def __init__(
-        self, settings: Settings, folder: Path, environment: Mapping[str, str], on_event: Callable[[Any], None]
+        self,
+        settings: Settings,
+        folder: Path,
+        environment: Mapping[str, str],
+        on_event: Callable[[Any], None],
+        gate: Callable[[], None],
     ) -> None:
+        """Tell `on_event` of HEARD, warnings and errors. Whatever dbt does, its threads pass `gate` again and again."""
         _spare_memory()
         for name in [name for name in os.environ if name.startswith("DBT_") and not name.startswith("DBT_ENV_")]:
             del os.environ[name]  # what a shell happens to hold does not change a run
@@ -59,6 +68,8 @@ class Dbt:
         from dbt.cli.main import dbtRunner  # takes a second or two, and reads the environment
 
         lighten(keeps_parse=settings.work_dir is not None)
+        hear_only(HEARD, gate)
+        share_sessions()
         self._settings = settings
         self._folder = folder
         self._runner = dbtRunner(callbacks=[on_event])
@@ -82,7 +93,7 @@ class Dbt:
         answer = self._invoke("parse")
         if answer.exception is None:
             self._runner.manifest = answer.result
-            forget_parsing()
+            forget_parsing(answer.result)
         return answer
 
     def freshness(self) -> Answer:
@@ -133,6 +144,7 @@ class Dbt:
 
         What cannot be had is left out and logged: the marts are built, and nobody waits for its description.
         """
+        forget_building()  # a manifest takes as much again to be written
         folder = self._folder / "target"
         writers: dict[str, Callable[[str], object]] = {"manifest.json": self._runner.manifest.write}
         if fresh.exception is None:

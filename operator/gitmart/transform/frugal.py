@@ -11,6 +11,9 @@ dbt's own imports take two thirds of the process's memory. Left out are, in MiB 
 - 7, and an eighth of the CPU: a class made for each default value, to describe it in schemas whose only use is
   to validate, which never looks at defaults.
 - 4: writing what the next process would parse faster from, where no next process can see it.
+- 2: charts, which the tables of dbt's results could draw.
+- A twelfth of a build's CPU: how people write dates, compiled anew for each such table, in which dates are dates.
+- As much: a copy of all names that a template knows for each option of a test, made to look up a few of them.
 
 Everything here fails with a sentence when it is needed after all, and tests hold it against dbt's code.
 """
@@ -23,9 +26,10 @@ import importlib.util
 import linecache
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import MISSING
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar, NoReturn
 
 # The packages of networkx whose own __init__ waits until somebody asks for more than dbt does, and
@@ -39,6 +43,7 @@ def leave_out() -> None:
     """Prepare this process for importing dbt. Call it once, before dbt is imported."""
     sys.modules["requests"] = _no_http()
     sys.modules[_SEMANTIC_CONVERTER] = _deferred_converter()
+    sys.modules["leather"] = _deferred("leather")
     _trim_networkx()
     vars(importlib.import_module("dbt.mp_context")).update(_MP_CONTEXT=threading)
 
@@ -46,21 +51,40 @@ def leave_out() -> None:
 def lighten(*, keeps_parse: bool) -> None:
     """Change what can only be changed after dbt is imported. `keeps_parse`: another process may read dbt's files."""
     from dbt.parser.manifest import ManifestLoader
+    from dbt_common.clients.jinja import MacroFuzzTemplate, NativeSandboxTemplate
+    from parsedatetime import VERSION_CONTEXT_STYLE
 
+    NativeSandboxTemplate.new_context = MacroFuzzTemplate.new_context  # dbt's own for other templates; copies nothing
     vars(importlib.import_module("agate.data_types.number")).update(Locale=_Numbers)
+    calendars = SimpleNamespace(Constants=dict, Calendar=_Calendar, VERSION_CONTEXT_STYLE=VERSION_CONTEXT_STYLE)
+    for module in ("date", "date_time"):
+        vars(importlib.import_module(f"agate.data_types.{module}")).update(parsedatetime=calendars)
     vars(importlib.import_module("mashumaro.jsonschema.schema")).update(_default=lambda *_: MISSING)
     if not keeps_parse:
         ManifestLoader.write_manifest_for_partial_parse = lambda _self: None
 
 
-def forget_parsing() -> None:
+def forget_parsing(manifest: Any) -> None:
     """Drop what dbt keeps from parsing in order to be fast at parsing again, and look for garbage no more."""
     from dbt.jsonschemas import jsonschemas
+
+    for file in manifest.files.values():
+        file.contents = None
+        if hasattr(file, "dfy"):
+            file.dfy = {}
 
     jsonschemas._PROJECT_SCHEMA = jsonschemas._RESOURCES_SCHEMA = None  # noqa: SLF001
     linecache.clearcache()
     gc.collect()
     gc.freeze()
+
+
+def forget_building() -> None:
+    """Drop what the next build would be faster with: the code of macros."""
+    from dbt_common.clients.jinja import template_cache
+
+    template_cache.clear()
+    gc.collect()
 
 
 class _Numbers:
@@ -101,6 +125,36 @@ def _deferred_converter() -> ModuleType:
     stand_in = ModuleType(_SEMANTIC_CONVERTER)
     vars(stand_in).update(OSIToMSIConverter=converter)
     return stand_in
+
+
+def _deferred(name: str) -> ModuleType:
+    """Return a stand-in for a module that is imported when something of it is asked for."""
+    # importlib's LazyLoader imports it as soon as a second module wants it.
+
+    def ask(wanted: str) -> object:
+        if wanted.startswith("__"):
+            raise AttributeError(f"module {name!r} has no attribute {wanted!r}")
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+        found: object = getattr(importlib.import_module(name), wanted)
+        return found
+
+    stand_in = ModuleType(name)
+    vars(stand_in).update(__getattr__=ask)
+    return stand_in
+
+
+class _Calendar:
+    """Stands in for a calendar of `parsedatetime` until it is to read a date. dbt gives its tables the formats."""
+
+    def __init__(self, constants: Mapping[str, Any], version: int) -> None:
+        self._constants, self._version = constants, version
+
+    def __getattr__(self, name: str) -> Any:
+        import parsedatetime
+
+        constants = parsedatetime.Constants(**self._constants)
+        return getattr(parsedatetime.Calendar(constants=constants, version=self._version), name)
 
 
 def _trim_networkx() -> None:

@@ -33,14 +33,15 @@ _MESSAGE_LIMIT = 4000  # characters
 _GZIP = 31  # zlib.h: the greatest window, and gzip's header without a time
 
 
-def compress(pieces: Iterable[bytes]) -> tuple[bytes, int]:
+def compress(pieces: Iterable[bytes | memoryview]) -> tuple[bytearray, int]:
     """Return a file in gzip's format, the same for the same bytes, and how many bytes it has itself."""
     press = zlib.compressobj(level=6, wbits=_GZIP)
     packed, size = bytearray(), 0
     for piece in pieces:
         packed += press.compress(piece)
         size += len(piece)
-    return bytes(packed + press.flush()), size
+    packed += press.flush()
+    return packed, size
 
 
 class History:
@@ -127,13 +128,13 @@ class History:
                 ],
             )  # fmt: skip
             cursor.executemany(
-                "insert into dbt_meta.artifacts values (%s, %s, %s, %s) on conflict do nothing",
+                "insert into dbt_meta.artifacts values (%s, %s, %b, %s) on conflict do nothing",
                 [(run_id, name, *compress([file])) for name, file in artifacts.items()],
             )
         page, size = compress(docs_page(artifacts))
         if size:
             connection.execute(
-                "insert into dbt_meta.docs values (%s, %s, %s, %s, %s) on conflict (target_schema) do update"
+                "insert into dbt_meta.docs values (%s, %s, %s, %b, %s) on conflict (target_schema) do update"
                 " set run_id = excluded.run_id, made_at = excluded.made_at, gzip = excluded.gzip,"
                 " size_bytes = excluded.size_bytes",
                 [self._settings.schema, run_id, result.finished_at, page, size],

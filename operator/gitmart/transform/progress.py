@@ -56,10 +56,9 @@ class Display(Protocol):
 class Progress:
     """Counts dbt's nodes from its events. dbt calls `event` from several threads at once."""
 
-    def __init__(self, gate: Callable[[], None], display: Display) -> None:
+    def __init__(self, display: Display) -> None:
         self.total = 0  # nodes that the selection asks for; 0 until dbt has said so
         self.finished: dict[str, NodeRun] = {}  # by unique id
-        self._gate = gate
         self._display = display
         self._building = False
         self._counting = threading.Lock()
@@ -71,7 +70,6 @@ class Progress:
 
     def event(self, message: Any) -> None:
         """Take an event of dbt (`EventMsg`)."""
-        self._gate()
         match message.info.name:
             case "ConcurrencyLine" if self._building:
                 self.total = message.data.node_count

@@ -85,12 +85,12 @@ def _attempt(
     environment = dbt_environment(session, settings, folder)
     with closing(display(report.scrubber.clean)) as shown:
         stopper.at_end.append(shown.close)
-        progress = Progress(stopper.gate, shown)
+        progress = Progress(shown)
         stopper.at_end.append(lambda: _interrupted(settings, report, progress, history))
         stopper.guard(session)
         heard = progress.event if lineage is None else partial(_told_to_both, progress, lineage)
         outcome, message = _build(
-            Dbt(settings, folder, environment, heard), settings, report, progress, history, lineage
+            Dbt(settings, folder, environment, heard, stopper.gate), settings, report, progress, history, lineage
         )
     return outcome, message.replace(f"{settings.project_dir}/", "")  # a folder that may be gone soon
 

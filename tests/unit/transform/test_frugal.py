@@ -26,6 +26,18 @@ try:
     refused = ""
 except OSError as error:
     refused = str(error)
+import leather
+charts = leather.Chart.__module__
+import gc, parsedatetime
+from dbt_common.clients.agate_helper import empty_table, table_from_data_flat
+from dbt_common.clients.jinja import get_template, render_template
+def calendars():
+    return sum(isinstance(each, parsedatetime.Calendar) for each in gc.get_objects())
+before = calendars()
+tables = [table_from_data_flat([{"x": 1}], ["x"]), empty_table()]
+def rendered(text):
+    template = get_template(text, {"given": "by the template"}, native=True)
+    return render_template(template, {"numbers": [1, 2]})
 from metricflow.converters.osi_to_msi import OSIToMSIConverter
 converter = type(OSIToMSIConverter()).__module__
 from dbt.contracts.graph.unparsed import UnparsedModelUpdate
@@ -40,6 +52,9 @@ print(json.dumps({
     "on demand": [nx.pagerank.__name__, nx.drawing.layout.__name__, nx.complete_graph(3).size()],
     "nonsense": hasattr(nx, "nonsense"),
     "number": [str(agate.Number().cast("1,234.5")), str(agate.Number(locale="de_DE").cast("1.234,5"))],
+    "charts": charts, "calendars": calendars() - before,
+    "date": [str(agate.Date().cast("May 3, 2024")), str(agate.DateTime().cast("May 3, 2024 10:00"))],
+    "rendered": [rendered("{{ numbers }}"), rendered("{% set x = numbers %}{{ x[1] }} {{ given }}")],
     "lock": type(dbt.mp_context.get_mp_context().Lock()).__module__,
 }))
 """
@@ -68,7 +83,7 @@ def test_each_name_that_dbt_uses_of_networkx_is_there(seen: dict[str, object]) -
     assert used - set(seen["trimmed"]) == set()  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("name", ["sqlglot", "urllib3", "networkx.algorithms.link_analysis"])
+@pytest.mark.parametrize("name", ["sqlglot", "urllib3", "leather.chart", "networkx.algorithms.link_analysis"])
 def test_it_is_left_out(seen: dict[str, object], name: str) -> None:
     assert name not in set(seen["loaded"])  # type: ignore[call-overload]
 
@@ -78,6 +93,16 @@ def test_what_is_left_out_comes_when_it_is_needed(seen: dict[str, object]) -> No
     assert seen["nonsense"] is False
     assert seen["converter"] == "metricflow.converters.osi_to_msi"
     assert seen["number"] == ["1234.5", "1234.5"]
+    assert seen["charts"] == "leather.chart"
+    assert seen["date"] == ["2024-05-03", "2024-05-03 10:00:00"]
+
+
+def test_tables_of_results_make_no_calendars(seen: dict[str, object]) -> None:
+    assert seen["calendars"] == 0
+
+
+def test_options_of_tests_are_rendered_as_ever(seen: dict[str, object]) -> None:
+    assert seen["rendered"] == [[1, 2], "2 by the template"]
 
 
 def test_no_request_can_be_made(seen: dict[str, object]) -> None:
