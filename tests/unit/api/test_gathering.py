@@ -10,7 +10,7 @@ import pytest
 from tests.unit.handlers.virtual_time import run
 
 from gitmart.api.hooks.directory import FRESH, KNOWN, Directory, Name
-from gitmart.api.hooks.gathering import LONGEST, QUIET, Gathering
+from gitmart.api.hooks.gathering import LONGEST, PAUSES, QUIET, Gathering
 
 Written = list[tuple[float, str]]
 
@@ -24,7 +24,7 @@ def play(script: Callable[[Gathering[str]], Coroutine[Any, Any, None]], takes: f
         written.append((round(asyncio.get_running_loop().time(), 6), key))
 
     async def main() -> None:
-        gathering = Gathering(write)
+        gathering = Gathering(write, lambda _: True)
         await script(gathering)
         await gathering.close()
 
@@ -39,11 +39,12 @@ def test_a_thousand_at_once_are_one() -> None:
     assert play(script) == [(QUIET, "a")]
 
 
-def test_what_comes_before_it_is_quiet_joins() -> None:
+def test_what_comes_before_it_is_quiet_joins_and_does_not_wait() -> None:
     async def script(gathering: Gathering[str]) -> None:
         first = asyncio.create_task(gathering.ask("a"))
         await asyncio.sleep(QUIET / 2)
         await gathering.ask("a")
+        assert not first.done()
         await first
 
     assert play(script) == [(1.5 * QUIET, "a")]
@@ -52,12 +53,12 @@ def test_what_comes_before_it_is_quiet_joins() -> None:
 def test_an_endless_burst_is_written_now_and_then() -> None:
     async def script(gathering: Gathering[str]) -> None:
         asked = []
-        for _ in range(70):
+        for _ in range(90):
             asked.append(asyncio.create_task(gathering.ask("a")))
             await asyncio.sleep(0.1)
         await asyncio.gather(*asked)
 
-    assert [when for when, _ in play(script)] == pytest.approx([LONGEST, 2 * LONGEST, 7.0 + QUIET], abs=0.2)
+    assert [when for when, _ in play(script)] == pytest.approx([LONGEST, 2 * LONGEST, 9.0 + QUIET], abs=0.2)
 
 
 def test_what_comes_during_a_write_is_written_after_it() -> None:
@@ -77,42 +78,73 @@ def test_different_things_do_not_wait_for_each_other() -> None:
     assert sorted(play(script)) == [(QUIET, "a"), (QUIET, "b")]
 
 
-def test_one_who_goes_away_takes_nothing_from_the_others() -> None:
+def test_the_first_may_go_away() -> None:
     async def script(gathering: Gathering[str]) -> None:
-        gone = asyncio.create_task(gathering.ask("a"))
-        stays = asyncio.create_task(gathering.ask("a"))
+        first = asyncio.create_task(gathering.ask("a"))
         await asyncio.sleep(0)
-        gone.cancel()
-        await stays
-
-    assert play(script) == [(QUIET, "a")]
-
-
-def test_a_failure_is_told_to_all_who_wait_and_the_next_one_tries_again() -> None:
-    answers: list[Exception | None] = [ConnectionError("down"), None]
-
-    async def write(key: str) -> None:
-        if (answer := answers.pop(0)) is not None:
-            raise answer
-
-    async def main() -> None:
-        gathering = Gathering(write)
-        told = await asyncio.gather(gathering.ask("a"), gathering.ask("a"), return_exceptions=True)
-        assert [str(each) for each in told] == ["down", "down"]
+        first.cancel()
         await gathering.ask("a")
 
-    run(main())
-    assert answers == []
+    assert play(script) == [(0.0, "a")]  # closed at once
 
 
-def test_closing_writes_what_is_gathered() -> None:
-    async def script(gathering: Gathering[str]) -> None:
-        asked = asyncio.create_task(gathering.ask("a"))
+class Failing:
+    """Fails as often as told; `times` has when it was tried."""
+
+    def __init__(self, failures: int, passing: bool = True) -> None:
+        self.failures = failures
+        self.passing = passing
+        self.times: list[float] = []
+
+    async def __call__(self, _: str) -> None:
+        self.times.append(round(asyncio.get_running_loop().time(), 6))
+        if len(self.times) <= self.failures:
+            raise ConnectionError("down")
+
+    def play(self, askers: int) -> list[BaseException | None]:
+        """Return what those who ask at once are told."""
+
+        async def main() -> list[BaseException | None]:
+            gathering = Gathering(self, lambda _: self.passing)
+            return await asyncio.gather(*(gathering.ask("a") for _ in range(askers)), return_exceptions=True)
+
+        return run(main())
+
+
+@pytest.mark.parametrize(
+    ("failures", "passing", "askers", "tries", "fails"),
+    [
+        pytest.param(1, True, 1, 1, True, id="one alone is told, and tries again itself"),
+        pytest.param(1, True, 2, 2, False, id="others rely on it"),
+        pytest.param(len(PAUSES), True, 2, len(PAUSES) + 1, False, id="to the last"),
+        pytest.param(99, True, 2, len(PAUSES) + 1, True, id="given up"),
+        pytest.param(1, False, 2, 1, True, id="it would not pass"),
+    ],
+)
+def test_a_failure_is_tried_again_for_those_who_were_answered(
+    failures: int, passing: bool, askers: int, tries: int, fails: bool
+) -> None:
+    write = Failing(failures, passing)
+
+    told = write.play(askers)
+
+    assert write.times == [sum((QUIET, *PAUSES[:number])) for number in range(tries)]
+    assert [each is not None for each in told] == [fails] + [False] * (askers - 1)
+
+
+def test_closing_does_not_wait() -> None:
+    write = Failing(99)
+
+    async def main() -> None:
+        gathering = Gathering(write, lambda _: True)
+        asked = [asyncio.create_task(gathering.ask(key)) for key in "aab"]
         await asyncio.sleep(0)
         await gathering.close()
-        assert asked.done()
+        assert [each.done() for each in asked] == [True] * 3
+        assert [each.exception() is not None for each in asked] == [True, False, True]
 
-    assert play(script) == [(QUIET, "a")]
+    run(main())
+    assert write.times == [0.0, 0.0]
 
 
 class Listing:

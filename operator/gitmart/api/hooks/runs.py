@@ -31,13 +31,19 @@ def new_token() -> str:
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}-{secrets.token_hex(4)}"
 
 
+def _passes(error: Exception) -> bool:
+    """Whether a request that failed like this may succeed later."""
+    passing = (HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+    return isinstance(error, ProblemError) and error.status in passing
+
+
 class Runs:
     """Asks for runs on a cluster."""
 
     def __init__(self, cluster: Kubernetes) -> None:
         self._cluster = cluster
         self._directory = Directory(cluster.repositories)
-        self._pushed: Gathering[Name] = Gathering(self._extract)
+        self._pushed: Gathering[Name] = Gathering(self._extract, _passes)
 
     async def ask(self, plural: str, namespace: str, name: str) -> str:
         """Ask for a run of one resource at once, and return the token it is asked for by. Raise ProblemError."""
@@ -50,7 +56,7 @@ class Runs:
         """
         Ask for extractions of the Repositories with one of these addresses, and return how many there are.
 
-        Pushes of one moment become one request. Raise ProblemError if one of them could not be asked for.
+        Pushes of one moment become one request. Raise ProblemError if it could not be made, to the first of them.
         """
         found = await self._directory.find(keys)
         answers = await asyncio.gather(*map(self._pushed.ask, found), return_exceptions=True)
