@@ -17,7 +17,7 @@ from tests.cluster.environment.places import ClusterError
 CHART_TESTS = Path(__file__).parent
 CHART = Path(__file__).parents[2] / "charts" / "gitmart"
 MODULE = Path(__file__).parents[1] / "cluster" / "environment" / "go" / "kubernetes"  # says which Kubernetes
-OTHER_KINDS = "ServiceMonitor,PodMonitor,PrometheusRule"  # not Kubernetes' own
+OTHER_KINDS = "ServiceMonitor,PodMonitor,PrometheusRule,HTTPRoute"  # not Kubernetes' own
 REFERENCE = "#/definitions/"
 OLDEST = "1.30.0"  # the oldest Kubernetes of Chart.yaml's kubeVersion
 
@@ -52,9 +52,9 @@ class Rendered:
 
     @property
     def pods(self) -> dict[str, dict[str, Any]]:
-        """The spec of each pod that any object makes, by the object's kind."""
+        """The spec of each pod that any object makes, by the object's kind; the API's, a second Deployment, as API."""
         templates = {
-            found["kind"]: found["spec"]["template"]["spec"]
+            "API" if found["metadata"]["name"].endswith("-api") else found["kind"]: found["spec"]["template"]["spec"]
             for kind in ("Deployment", "StatefulSet", "Job")
             for found in self.of_kind(kind)
         }

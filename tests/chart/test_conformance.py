@@ -40,5 +40,5 @@ def test_an_unknown_field_is_noticed(render: Callable[..., Any], judge: Callable
 
     verdict = judge(wrong)
 
-    assert [found["kind"] for found in verdict["resources"]] == ["Deployment"]
+    assert [found["kind"] for found in verdict["resources"]] == ["Deployment"] * 2
     assert "automountServiceAccountTokens" in verdict["resources"][0]["msg"]

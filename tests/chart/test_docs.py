@@ -87,6 +87,7 @@ def test_the_table_of_sizes_is_that_of_the_values(render: Callable[..., Any]) ->
 
     assert {kind: (asked["cpu"], asked["memory"]) for kind, asked in requests.items()} == {
         "Deployment": ("50m", "128Mi"),
+        "API": ("50m", "128Mi"),
         "StatefulSet": ("500m", "1536Mi"),
         "Job": ("50m", "128Mi"),
         "Pod": ("50m", "128Mi"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 Render = Callable[..., Any]
-KINDS = ["Deployment", "StatefulSet", "Job", "Pod"]
+KINDS = ["Deployment", "API", "StatefulSet", "Job", "Pod"]
 
 
 def violations(pod: dict[str, Any]) -> Iterator[str]:
@@ -90,11 +90,11 @@ def test_a_pod_has_requests_and_limits(render: Render, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_the_operator_has_a_token(render: Render, kind: str) -> None:
+def test_only_operator_and_api_have_a_token(render: Render, kind: str) -> None:
     rendered = render()
 
-    assert rendered.pods[kind]["automountServiceAccountToken"] is (kind == "Deployment")
-    assert rendered.one("ServiceAccount", "gitmart")["automountServiceAccountToken"] is False
+    assert rendered.pods[kind]["automountServiceAccountToken"] is (kind in ("Deployment", "API"))
+    assert [each["automountServiceAccountToken"] for each in rendered.of_kind("ServiceAccount")] == [False, False]
 
 
 def test_there_is_never_a_second_operator(render: Render) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
+
+from gitmart.contract.kinds import REQUESTED_AT
 
 Render = Callable[..., Any]
 BOUND = {"operator": {"watchNamespaces": ["team-a", "team-b"]}}
@@ -58,7 +61,8 @@ def test_namespaced_it_has_nothing_in_the_cluster(render: Render) -> None:
     rendered = render(BOUND)
 
     assert {each["kind"] for each in rendered.all} & {"ClusterRole", "ClusterRoleBinding"} == set()
-    assert {each["metadata"]["namespace"] for each in rendered.of_kind("Role")} == {"team-a", "team-b"}
+    roles = [(each["metadata"]["name"], each["metadata"]["namespace"]) for each in rendered.of_kind("Role")]
+    assert sorted(roles) == sorted(product(("gitmart-api", "gitmart-operator"), ("team-a", "team-b")))
 
 
 @pytest.mark.parametrize("values", [{}, BOUND], ids=["cluster-wide", "namespaced"])
@@ -89,7 +93,45 @@ def test_people_get_the_resources_with_the_cluster_s_roles(
     assert {key.removeprefix(prefix) for key in role["metadata"]["labels"] if key.startswith(prefix)} == to
 
 
+API_NEEDS = {"gitmart.dev/repositories": {"list", "patch"}, "gitmart.dev/dbtschedules": {"patch"}}
+OFF = {"api": {"triggers": {"enabled": False}}}
+
+
+@pytest.mark.parametrize(("values", "namespace"), [({}, None), (BOUND, "team-a"), (BOUND, "team-b")])
+def test_the_api_may_ask_for_runs_and_no_more(render: Render, values: dict[str, Any], namespace: str | None) -> None:
+    rendered = render(values)
+
+    assert rights(rendered.one("Role" if namespace else "ClusterRole", "gitmart-api", namespace)) == API_NEEDS
+    binding = rendered.one("RoleBinding" if namespace else "ClusterRoleBinding", "gitmart-api", namespace)
+    assert binding["roleRef"]["name"] == "gitmart-api"
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "gitmart-api", "namespace": "gitmart"}]
+    assert rendered.pods["API"]["serviceAccountName"] == "gitmart-api"
+
+
+@pytest.mark.parametrize("values", [{}, BOUND], ids=["cluster-wide", "namespaced"])
+def test_its_patches_are_held_to_an_annotation(render: Render, values: dict[str, Any]) -> None:
+    rendered = render(values)
+
+    policy = rendered.one("ValidatingAdmissionPolicy", "gitmart-api")
+    (condition,) = policy["spec"]["matchConditions"]
+    assert condition["expression"] == "request.userInfo.username == 'system:serviceaccount:gitmart:gitmart-api'"
+    assert REQUESTED_AT in str(policy["spec"]["validations"])
+    binding = rendered.one("ValidatingAdmissionPolicyBinding", "gitmart-api")["spec"]
+    assert binding == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
+
+
+@pytest.mark.parametrize("values", [OFF, OFF | BOUND], ids=["cluster-wide", "namespaced"])
+def test_without_triggers_the_api_has_no_rights_and_no_token(render: Render, values: dict[str, Any]) -> None:
+    rendered = render(values)
+
+    kinds = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+    kinds += ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    assert not [each for kind in kinds for each in rendered.of_kind(kind) if "-api" in each["metadata"]["name"]]
+    assert rendered.pods["API"]["automountServiceAccountToken"] is False
+
+
 def test_people_s_roles_may_be_left_out(render: Render) -> None:
     assert [each["metadata"]["name"] for each in render({"rbac": {"aggregate": False}}).of_kind("ClusterRole")] == [
-        "gitmart-operator"
+        "gitmart-api",
+        "gitmart-operator",
     ]

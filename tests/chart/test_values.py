@@ -56,7 +56,7 @@ PLACES: list[tuple[str, Any, tuple[str, str], str]] = [
     ("operator.annotations", {"a": "b"}, OPERATOR, "metadata.annotations"),
     ("operator.podAnnotations.a", "b", OPERATOR, "spec.template.metadata.annotations.a"),
     ("operator.podLabels.a", "b", OPERATOR, "spec.template.metadata.labels.a"),
-    ("operator.serviceAccount.annotations", {"a": "b"}, ("ServiceAccount", "gitmart"), "metadata.annotations"),
+    ("operator.serviceAccount.annotations", {"a": "b"}, ("ServiceAccount", "gitmart-operator"), "metadata.annotations"),
     ("podSecurityContext.runAsUser", 5, OPERATOR, f"{POD}.securityContext.runAsUser"),
     ("podSecurityContext.runAsUser", 5, MIGRATION, f"{POD}.securityContext.runAsUser"),
     ("podSecurityContext.runAsUser", 5, TEST, "spec.securityContext.runAsUser"),
@@ -167,7 +167,7 @@ def test_hosts_without_a_proxy_are_told(render: Render) -> None:
 def test_every_process_runs_the_same_image(render: Render, image: dict[str, str], expected: str) -> None:
     pods = render({"image": image}).pods
 
-    assert {pods[kind]["containers"][0]["image"] for kind in ("Deployment", "Job", "Pod")} == {expected}
+    assert {pods[kind]["containers"][0]["image"] for kind in ("Deployment", "API", "Job", "Pod")} == {expected}
     assert environment(pods["Deployment"]["containers"][0])["GITMART_IMAGE"] == expected
 
 

@@ -21,9 +21,17 @@ from gitmart.warehouse.replication.command import configure as configure_replica
 Render = Callable[..., Any]
 Template = Callable[..., CompletedProcess[str]]
 CHART = Path(__file__).parents[2] / "charts" / "gitmart"
-EXTERNAL = {"postgresql": {"enabled": False}, "warehouse": {"existingSecret": "mine"}}
+EXTERNAL = {
+    "postgresql": {"enabled": False},
+    "warehouse": {"existingSecret": "mine"},
+    "api": {"authentication": {"existingSecret": "tokens"}},
+}
+GITOPS = {
+    "postgresql": {"existingSecret": "passwords"},
+    "warehouse": {"existingSecret": "mine"},
+    "api": {"authentication": {"existingSecret": "tokens"}},
+}
 REPLICA = {"replica": {"existingSecret": "theirs"}, "postgresql": {"settings": {"wal_level": "logical"}}}
-GITOPS = {"postgresql": {"existingSecret": "passwords"}, "warehouse": {"existingSecret": "mine"}}
 
 
 def test_each_url_names_its_role_and_the_bundled_server(render: Render) -> None:
@@ -228,7 +236,7 @@ def test_only_gitmart_reaches_the_bundled_server(render: Render) -> None:
         "namespaceSelector": {},
         "podSelector": {"matchLabels": {"app.kubernetes.io/managed-by": "gitmart"}},
     }
-    assert own["podSelector"]["matchExpressions"][0]["values"] == ["migrate", "test"]
+    assert own["podSelector"]["matchExpressions"][0]["values"] == ["api", "migrate", "test"]
     assert given == {"podSelector": {"matchLabels": {"app": "bi"}}}
     server = rendered.one("StatefulSet", "gitmart-postgresql")["spec"]["template"]["metadata"]["labels"]
     assert policy["podSelector"]["matchLabels"].items() <= server.items()

@@ -35,6 +35,8 @@ from .git_server import GitServer
 CHART = PROJECT / "charts" / "gitmart"
 NAME = "gitmart"
 WAREHOUSE = "gitmart-warehouse"
+HOOKS = "webhooks"  # the Secret with what signs webhooks
+HOOK_SECRET = "canary7f3a-secret-of-the-webhooks"
 OTHER_OPERATOR = "gitmart.test/other-operator"  # label of namespaces that are not the release's business
 OURS = "gitmart.test/release"  # label of what goes with the release, at the latest
 SMALL = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
@@ -61,6 +63,11 @@ class Release:
         return f"{self.fullname}-operator"
 
     @property
+    def api(self) -> str:
+        """Name of the API's Deployment, its Service and its service account."""
+        return f"{self.fullname}-api"
+
+    @property
     def user(self) -> str:
         """Who its operator is to the API server."""
         return f"system:serviceaccount:{self.namespace.name}:{self.operator}"
@@ -80,6 +87,8 @@ class Release:
         """Return once the operator is ready and the warehouse migrated; fail with what there is if not in time."""
         deadline = time.monotonic() + timeout
         self.namespace.wait_for("deployment", self.operator, _is_rolled_out, timeout)
+        if self.namespace.list("deployments", "app.kubernetes.io/component=api"):
+            self.namespace.wait_for("deployment", self.api, _is_rolled_out, max(deadline - time.monotonic(), 10))
         for job in self.migrations():
             self.namespace.wait_for_condition("job", job, "Complete", timeout=max(deadline - time.monotonic(), 10))
 
@@ -153,6 +162,7 @@ def site_values(cluster: Cluster, git_server: GitServer) -> dict[str, Any]:
         "image": _image(cluster.image),
         "postgresql": {"image": _image(cluster.postgres_image)},
         "git": {"allowedNetworks": [f"{cluster.host_ip}/32"], "caBundle": git_server.ca_pem},
+        "api": {"webhooks": {"existingSecret": HOOKS}},
     }
 
 
@@ -161,7 +171,8 @@ def small_values(cluster: Cluster, git_server: GitServer, watch: Sequence[str]) 
     values = site_values(cluster, git_server)
     settings = {"shared_buffers": "64MB", "maintenance_work_mem": "32MB"}
     postgresql = values["postgresql"] | {"resources": SMALL, "settings": settings, "sharedMemory": "64Mi"}
-    return values | {"postgresql": postgresql, "operator": {"watchNamespaces": list(watch)}}
+    operator = {"watchNamespaces": list(watch)}
+    return values | {"postgresql": postgresql, "operator": operator, "api": {"enabled": False}}
 
 
 def secret(name: str, values: Mapping[str, str]) -> dict[str, Any]:
@@ -231,7 +242,7 @@ def _made(cluster: Cluster, git_server: GitServer, owner: int) -> Known:
     _note(Known(owner, made.namespace.name, obtained))
     made.namespace.create(**{OURS: "true"})
     made.make_volume()
-    made.namespace.apply(*_boundary(made))
+    made.namespace.apply(*_boundary(made), secret(HOOKS, {"github": HOOK_SECRET}))
     begun = time.monotonic()
     made.install(site_values(cluster, git_server))
     made.wait_until_ready()

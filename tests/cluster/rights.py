@@ -34,12 +34,19 @@ GRANTED = {
 }
 
 
-def rights(release: Release, namespace: Namespace | None) -> dict[str, str]:
-    """Return the verbs that a release's operator has, by group/resource: in a namespace, or in all of them (None)."""
+API_GRANTED = {"gitmart.dev/repositories": "list patch", "gitmart.dev/dbtschedules": "patch"}
+
+
+def rights(release: Release, namespace: Namespace | None, user: str | None = None) -> dict[str, str]:
+    """
+    Return the verbs that somebody has, by group/resource: in a namespace, or in all of them (None).
+
+    Without a `user` it is the release's operator.
+    """
     found: dict[str, list[str]] = {}
     for resource in RESOURCES:
         for verb in VERBS:
-            if may(release.cluster, release.user, verb, resource, namespace):
+            if may(release.cluster, user or release.user, verb, resource, namespace):
                 found.setdefault(resource, []).append(verb)
     return {resource: " ".join(verbs) for resource, verbs in found.items()}
 

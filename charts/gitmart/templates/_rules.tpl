@@ -23,3 +23,13 @@
   resources: [events]
   verbs: [list, create, patch]
 {{- end }}
+
+{{/* What the API may do where the operator works: find the Repositories of an address, and ask for runs. */}}
+{{- define "gitmart.api.rules" -}}
+- apiGroups: [gitmart.dev]
+  resources: [repositories]
+  verbs: [list, patch]
+- apiGroups: [gitmart.dev]
+  resources: [dbtschedules]
+  verbs: [patch]
+{{- end }}
