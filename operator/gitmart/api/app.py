@@ -12,6 +12,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from gitmart import __version__
+from gitmart.api.hooks import triggers, webhooks
+from gitmart.api.hooks.runs import opened
 from gitmart.api.middleware.authentication import Authenticator
 from gitmart.api.middleware.body import BodyLimit
 from gitmart.api.middleware.cache import Cache
@@ -51,8 +53,8 @@ def create_app(settings: Settings) -> FastAPI:
     watch = Watch(look_with(reader), settings.check_interval)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with reader:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with reader, opened(settings) as app.state.hooks:
             tending = asyncio.create_task(_tend(caches))
             yield
             tending.cancel()
@@ -73,6 +75,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.router.routes.extend(sign_in_routes(authenticator.tokens, settings.session_duration))
     for routes in (repositories, contributors, activity, coupling, files, runs, catalogue):
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
+    for posted in (webhooks, triggers):
+        app.include_router(posted.router)
     describe(app, asks_for_token=not settings.no_authentication)
     add_pages(app)
     _surround(app, settings, authenticator, caches)

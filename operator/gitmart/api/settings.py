@@ -75,6 +75,11 @@ class Settings:
     grace: timedelta
     access_log: bool
     log_level: str
+    hook_secrets: Path | None
+    triggers_by: tuple[str, ...]
+    watch_namespaces: tuple[str, ...]  # empty: all
+    service_account: Path
+    api_server: str | None  # of the cluster that this pod is in, None in no pod
 
     @classmethod
     def of(cls, arguments: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
@@ -88,7 +93,8 @@ class Settings:
             mistakes = list(_contradictions(**values))
         if mistakes:
             raise SettingsError(mistakes)
-        return cls(url=warehouse_url(environment), **values)
+        api_server = _api_server(environment, values["service_account"])
+        return cls(url=warehouse_url(environment), api_server=api_server, **values)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -119,6 +125,14 @@ def _contradictions(
     if port == metrics_port and port:
         found.append(f"--port and --metrics-port are both {port}: they must differ")
     return found
+
+
+def _api_server(environment: Mapping[str, str], account: Path) -> str | None:
+    """Return the URL of the cluster's API server, None in no pod or in one without a service account's token."""
+    host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host or not (account / "token").exists():
+        return None
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def _schema(text: str) -> str:
@@ -289,5 +303,28 @@ TABLE = (
     _Setting(
         "GITMART_API_LOG_LEVEL", "info", "least level of log lines: debug, info, warning or error",
         one_of("debug", "info", "warning", "error"), "log_level",
+    ),
+    _Setting(
+        "GITMART_API_HOOK_SECRETS", "",
+        "folder with the secrets of webhooks, in files `github`, `gitlab` and `generic`, one a line; empty: no webhooks",
+        _file, "hook_secrets",
+    ),
+    _Setting(
+        "GITMART_API_TRIGGERS_BY", "",
+        "who may ask for runs: names of static tokens, `oidc:` and a subject, or `*` for all who may read (comma list)",
+        words(
+            "name", lambda word: bool(re.fullmatch(r"\*|oidc:[!-~]{1,255}|[A-Za-z0-9][A-Za-z0-9._@-]{0,62}", word)),
+            "write the name of a static token, oidc: and a subject, or *",
+        ),
+        "triggers_by",
+    ),
+    Setting(
+        "GITMART_WATCH_NAMESPACES", "", "the namespaces whose Repositories webhooks are for (comma list); empty: all",
+        words("namespace", lambda word: bool(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", word)), "write such as team-a"),
+        "watch_namespaces",
+    ),
+    _Setting(
+        "GITMART_API_SERVICE_ACCOUNT", "/var/run/secrets/kubernetes.io/serviceaccount",
+        "folder with the token and the authority by which the cluster is asked for runs", Path, "service_account",
     ),
 )  # fmt: skip
