@@ -65,6 +65,12 @@ def trigger(release: Release, path: str, name: str) -> tuple[int, str]:
     return int(status), text
 
 
+def is_at_rest(found: dict[str, Any]) -> bool:
+    """Whether a DbtSchedule has run, and neither runs nor will soon."""
+    status = found["status"]
+    return "lastRun" in status and not status["active"] and "pendingSince" not in status
+
+
 def test_one_push_is_one_extraction_and_one_dbt_run(
     release: Release, namespace: Namespace, git_server: GitServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,9 +84,9 @@ def test_one_push_is_one_extraction_and_one_dbt_run(
     namespace.apply(group | {"kind": "Repository", "metadata": {"name": "hooked"}, "spec": {"url": url}})
     namespace.wait_for_condition("repository", "hooked", "Ready", timeout=SOON)
     # What came before the DbtSchedule is news to it, too.
-    spec = {"schedule": NEVER, "afterExtraction": {"debounce": "0s"}, "select": ["stg_contributors"]}
+    spec = {"schedule": NEVER, "afterExtraction": {"debounce": "2s"}, "select": ["stg_contributors"]}
     namespace.apply(group | {"kind": "DbtSchedule", "metadata": {"name": "analytics"}, "spec": spec})
-    namespace.wait_for("dbtschedule", "analytics", lambda found: found["status"].get("lastRun"), SOON)
+    namespace.wait_for("dbtschedule", "analytics", is_at_rest, SOON)
     runs = len(namespace.get("dbtschedule", "analytics")["status"]["history"])
 
     assert send(release, *signed(url, "another-secret-of-the-webhooks"))[0] == 401
@@ -96,10 +102,12 @@ def test_one_push_is_one_extraction_and_one_dbt_run(
     status = extracted["status"]
     assert status["lastHandledRequest"] == extracted["metadata"]["annotations"][ANNOTATION]
     assert (status["lastExtraction"]["newCommits"], len(status["history"])) == (1, 2)
-    built = namespace.wait_for(
-        "dbtschedule", "analytics", lambda found: len(found["status"]["history"]) > runs, SOON
-    )["status"]  # fmt: skip
-    assert (len(built["history"]), built["lastRun"]["outcome"], built["active"]) == (runs + 1, "Succeeded", [])
+
+    def is_built(found: dict[str, Any]) -> bool:
+        return is_at_rest(found) and len(found["status"]["history"]) > runs
+
+    built = namespace.wait_for("dbtschedule", "analytics", is_built, SOON)["status"]
+    assert (len(built["history"]), built["lastRun"]["outcome"]) == (runs + 1, "Succeeded")
 
     began = time.monotonic()
     with ThreadPoolExecutor(16) as pool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
+import re
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,6 +114,21 @@ def test_a_generic_message_counts_once_however_often_it_is_sent(place: Hooked, h
 
     assert [each.json()["result"] for each in answers] == ["asked", "repeated", "repeated"]
     assert place.writes(hello) == 1
+
+
+def test_the_manual_s_own_shell_is_understood(place: Hooked, hello: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()
+    (block,) = (each for each in re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE) if "dgst" in each)
+    shell = block.replace("https://git.example.org/group/name.git", hello)
+
+    done = subprocess.run(
+        ["bash", "-euc", shell],
+        env=os.environ | {"SECRET": SECRET, "GITMART": place.address},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, json.loads(done.stdout)) == (0, asked()), done.stderr
 
 
 def test_a_form_of_github_is_understood(place: Hooked, hello: str) -> None:
