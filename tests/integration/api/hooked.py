@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import httpx
 import trustme
-from tests.integration.api.serving import served
+from tests.integration.api.serving import process_of
 from tests.unit.handlers.api_server import TOKEN, ApiServer, serving
 
 NOWHERE = "postgresql://gitmart_read@127.0.0.1:1/none"  # webhooks need no warehouse
@@ -105,15 +105,14 @@ def hooked(folder: Path, *words: str, **environment: str) -> Iterator[Hooked]:
     (secrets / "gitlab").write_text(f"{SECRET}\n{SIGNING_TOKEN}\n")
     (secrets / "generic").write_text(f"{SECRET}\n")
     with _answering(context) as cluster:
-        log: list[str] = []
         variables = {
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
             "KUBERNETES_SERVICE_PORT": str(urlsplit(cluster.url).port),
-            "GITMART_SERVICE_ACCOUNT": str(account),
-            "GITMART_HOOK_SECRETS": str(secrets),
+            "GITMART_API_SERVICE_ACCOUNT": str(account),
+            "GITMART_API_HOOK_SECRETS": str(secrets),
         }
-        with served(NOWHERE, *words, log=log, **(variables | environment)) as address:
-            yield Hooked(address, cluster, account, secrets, log)
+        with process_of(NOWHERE, *words, **(variables | environment)) as process:
+            yield Hooked(process.address, cluster, account, secrets, process.text)
 
 
 @contextmanager

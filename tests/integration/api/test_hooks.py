@@ -370,7 +370,7 @@ def test_no_secret_is_logged(place: Hooked, hello: str) -> None:
 
 def test_without_secrets_or_a_cluster_there_are_no_webhooks(tmp_path: Path) -> None:
     body = push_of(TWICE)
-    with hooked(tmp_path, GITMART_HOOK_SECRETS="") as bare:
+    with hooked(tmp_path, GITMART_API_HOOK_SECRETS="") as bare:
         answer = bare.send("github", body, hub(body))
 
     assert (answer.status_code, answer.json()["detail"]) == (404, "webhooks are not set up here")

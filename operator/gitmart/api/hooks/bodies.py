@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from gitmart.api.problems import ProblemError
 
-LIMIT = 5 * 1024 * 1024  # bytes of one body: a push with all of the 2,048 commits that GitHub tells takes less
+LIMIT = 4 * 1024 * 1024  # bytes of one body: a push with all of the 2,048 commits that GitHub tells takes less
 TOGETHER = 4 * LIMIT  # bytes of all bodies that are being read
 PATIENCE = 10.0  # seconds until a body has come
 

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, Field
 
 from gitmart.api.hooks.runs import Hooks, Runs
 from gitmart.api.problems import MEDIA_TYPE, ProblemError
@@ -32,16 +31,7 @@ def _runs(hooks: HooksOfProcess) -> Runs:
 RunsOfProcess = Annotated[Runs, Depends(_runs)]
 
 
-class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
-
-    type: str = Field(examples=["about:blank"])
-    title: str = Field(examples=["Not Found"])
-    status: int = Field(examples=[404])
-    detail: str
-
-
 def problems(**told: str) -> dict[int | str, dict[str, Any]]:
     """Return the answers of a route that are problems, for OpenAPI: by status, written as `_404`, what it means."""
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {int(status[1:]): {"description": meaning, "content": content} for status, meaning in told.items()}

@@ -45,11 +45,12 @@ class Runs:
         self._directory = Directory(cluster.repositories)
         self._pushed: Gathering[Name] = Gathering(self._extract, _passes)
 
-    async def ask(self, plural: str, namespace: str, name: str) -> str:
+    async def ask(self, plural: str, namespace: str, name: str, by: str) -> str:
         """Ask for a run of one resource at once, and return the token it is asked for by. Raise ProblemError."""
         token = new_token()
         await self._cluster.ask(plural, namespace, name, token)
-        log.info("a run is asked for", extra={"kind": plural, "namespace": namespace, "resource": name, "token": token})
+        facts = {"kind": plural, "namespace": namespace, "resource": name, "token": token, "by": by}
+        log.info("a run is asked for", extra=facts)
         return token
 
     async def pushed(self, keys: Iterable[str]) -> int:
@@ -74,7 +75,7 @@ class Runs:
         await self._pushed.close()
 
     async def _extract(self, name: Name) -> None:
-        await self.ask(REPOSITORIES, *name)
+        await self.ask(REPOSITORIES, *name, by="webhook")
 
 
 @dataclass

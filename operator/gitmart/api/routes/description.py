@@ -17,6 +17,8 @@ TAGS = [
     {"name": "files", "description": "Files and directories: which change most, and together."},
     {"name": "runs", "description": "Extractions, runs of dbt, and how fresh the data is."},
     {"name": "catalogue", "description": "What each figure means."},
+    {"name": "webhooks", "description": "What git hosts send when somebody pushes, to be read at once."},
+    {"name": "triggers", "description": "Runs on request."},
 ]
 DESCRIPTION = """\
 What counts is chosen by switches, query parameters that have one name everywhere: `since`, `until`, `merges`, `bots`,
