@@ -15,9 +15,9 @@ class HotspotRow(BaseModel):
     """A file or a directory with at least one commit that counts; merges change none."""
 
     path: str = Field(
-        description="As it was after the commit; a directory ends in /, the root is ./", examples=["beds/"]
+        description="As it was after the commit; a directory ends in /, the root is ./", examples=["beds/bed1.py"]
     )
-    file_class: str | None = Field(description="Null for directories.", examples=[None])
+    file_class: str | None = Field(description="Null for directories.", examples=["source"])
     commits: int = Field(examples=[60])
     lines_added: int = Field(examples=[420])
     lines_deleted: int = Field(examples=[120])
