@@ -5,44 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema
 
 from gitmart.contract.durations import format_duration
 from gitmart.contract.host_api import API_URL_LIMIT, API_URL_MESSAGE, API_URL_PATTERN, AUTO, parse_api_url
 from gitmart.contract.repository_url import RepositoryUrl
+from gitmart.resources.address import AddressField
 from gitmart.resources.base import CEL_KEY, Count, Model, Rule, ShortText, Status, Time, cel_matches
 from gitmart.resources.duration import DurationBetween
 from gitmart.resources.pod_template import SecretName
 
-
-def _parse(value: object) -> RepositoryUrl:
-    if isinstance(value, RepositoryUrl):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(API_URL_MESSAGE)  # noqa: TRY004 pydantic wants ValueError
-    return parse_api_url(value)
-
-
-class _ApiUrlField:
-    """Makes an API's address a field. Its rule stands at the mapping: no message repeats a value, see `git_url.py`."""
-
-    @staticmethod
-    def __get_pydantic_core_schema__(source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            _parse,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                str, return_schema=core_schema.str_schema(), when_used="json"
-            ),
-        )
-
-    @staticmethod
-    def __get_pydantic_json_schema__(core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "minLength": 1, "maxLength": API_URL_LIMIT}
-
-
-ApiUrl = Annotated[RepositoryUrl, _ApiUrlField]
+ApiUrl = Annotated[
+    RepositoryUrl,
+    AddressField(RepositoryUrl, lambda text, _: parse_api_url(text), API_URL_LIMIT, API_URL_MESSAGE),
+]
 
 
 class HostMetadata(Model):

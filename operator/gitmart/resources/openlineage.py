@@ -4,45 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema
 
 from gitmart.contract import openlineage
 from gitmart.contract.openlineage import CollectorUrl, parse_collector_url
+from gitmart.resources.address import AddressField
 from gitmart.resources.base import CEL_KEY, Model, cel_matches, matching
 from gitmart.resources.pod_template import SecretName
 
-
-def _parse(value: object) -> CollectorUrl:
-    if isinstance(value, CollectorUrl):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(openlineage.URL_MESSAGE)  # noqa: TRY004 pydantic wants ValueError
-    return parse_collector_url(value)
-
-
-class _CollectorUrlField:
-    """Makes a collector's address a field. Its rule stands at the mapping: no message repeats a value, see `git_url.py`."""
-
-    @staticmethod
-    def __get_pydantic_core_schema__(source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            _parse,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                str, return_schema=core_schema.str_schema(), when_used="json"
-            ),
-        )
-
-    @staticmethod
-    def __get_pydantic_json_schema__(core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "minLength": 1, "maxLength": openlineage.URL_LIMIT}
+_URL = AddressField(
+    CollectorUrl, lambda text, _: parse_collector_url(text), openlineage.URL_LIMIT, openlineage.URL_MESSAGE
+)
 
 
 class OpenLineage(Model):
     """Where to post OpenLineage events of each run: what was built of what, and how it and its tests went."""
 
-    url: Annotated[CollectorUrl, _CollectorUrlField] = Field(
+    url: Annotated[CollectorUrl, _URL] = Field(
         description="Address of the collector. http:// is for one inside, of a private address. Without a path: "
         f"{openlineage.DEFAULT_PATH}."
     )
