@@ -55,8 +55,10 @@ KINDS = (
     ("concentration of a repository", 10, "/analytics/concentration?repository={repository}"),
     ("hours of a repository", 5, "/analytics/hours?repository={repository}"),
     ("flow of a repository", 5, "/analytics/flow?granularity=quarter&repository={repository}"),
+    ("page of all repositories", 5, "/"),
+    ("page of a repository", 5, "/repositories/{repository}?"),
 )
-WITHOUT_SWITCHES = frozenset({"repositories", "leaderboard of a repository"})
+WITHOUT_SWITCHES = frozenset({"repositories", "leaderboard of a repository", "page of all repositories"})
 SWITCHES = ("", "&merges=false", "&bots=false", "&merges=false&bots=false")
 OTHER = "&merges=false&bots=false&since=2016-01-01"
 
