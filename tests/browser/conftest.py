@@ -1,5 +1,5 @@
 """
-One browser and one server for all tests of pages, on the sample warehouse.
+A browser for each module of tests and one server for all, on the sample warehouse.
 
 Whatever a test does: a page asks nobody else for anything, breaks no rule of its policy, and writes nothing to the
 console. Pictures of pages lie in build/screenshots/ afterwards.
@@ -23,9 +23,14 @@ UNBOUND = (*OPEN, "--rate-limit", "0")  # these tests ask more often than a pers
 Visit = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium. Skips with the reason if there is none, or fails where one is required."""
+    """
+    Chromium. Skips with the reason if there is none, or fails where one is required.
+
+    It ends with the module: as long as Playwright runs, so does an event loop, beside which tests of other modules
+    in the same process could run none.
+    """
     try:
         program = executable()
     except NoBrowserError as error:
