@@ -159,3 +159,15 @@ def test_dbts_documentation_works_although_it_may_ask_nobody(address: str, brows
     picture(page, "dbt-docs")
     assert {url.split("#")[0] for url in asked if not url.startswith(("data:", "blob:"))} == {f"{address}/docs/dbt"}
     context.close()
+
+
+def test_without_a_good_run_there_is_no_documentation_and_that_is_told(
+    visit: Visit, sample_warehouse: Warehouse
+) -> None:
+    sample_warehouse.query("update dbt_meta.docs set target_schema = 'elsewhere'")
+    try:
+        page = visit("/docs/dbt")
+        assert page.locator("h1").text_content() == "There is no documentation yet"
+        picture(page, "no-docs")
+    finally:
+        sample_warehouse.query("update dbt_meta.docs set target_schema = 'analytics'")
