@@ -27,7 +27,7 @@ from gitmart.api.pages.router import add_pages
 from gitmart.api.probes import probe_routes
 from gitmart.api.problems import add_problem_handlers
 from gitmart.api.reader import Reader
-from gitmart.api.routes import activity, catalogue, contributors, coupling, files, repositories, runs
+from gitmart.api.routes import activity, catalogue, contributors, files, repositories, runs
 from gitmart.api.routes.description import describe
 from gitmart.api.routes.strict import only_known_parameters
 from gitmart.api.settings import Settings
@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.routes.extend(probe_routes(watch, stopping))
     if authenticator.tokens:
         app.router.routes.extend(sign_in_routes(authenticator.tokens, settings.session_duration))
-    for routes in (repositories, contributors, activity, coupling, files, runs, catalogue):
+    for routes in (repositories, contributors, activity, files, runs, catalogue):
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
     for posted in (webhooks, triggers):
         app.include_router(posted.router)

@@ -198,6 +198,30 @@ CASES = (
         " order by finished_at desc, repository_id::text",
     ),
     Case(
+        "hotspots",
+        "select path, f.file_class, count(*) as commits, sum(coalesce(f.lines_added, 0)) as lines_added,"
+        " count(distinct contributor_id) as contributors, max(commit_day) as last_day"
+        f" from {COMMITS} join analytics.fct_file_changes as f using (repository_id, commit_id)"
+        " where repository_id = {garden} and contributor_kind = 'human' and f.file_class <> 'generated'"
+        " and commit_day >= '2022-03-01' group by 1, 2 order by lines_added desc, path",
+        {
+            "repository": "{garden}", "bots": "false", "refs": "all", "since": "2022-03-01", "sort": "lines_added",
+            "classes": ["source", "tests", "documentation"],
+        },
+    ),
+    Case(
+        "hotspots",
+        "select case path ~ '/' when true then split_part(path, '/', 1) || '/' else './' end as path,"
+        " count(distinct commit_id) as commits, round(sum((coalesce(f.lines_added, 0) + coalesce(f.lines_deleted, 0))"
+        " * power(0.5::float8, (date '2023-12-31' - commit_day) / 30.0)::float8)::numeric, 3) as recent_churn"
+        f" from {COMMITS} join analytics.fct_file_changes as f using (repository_id, commit_id)"
+        " where repository_id = {garden} and in_default_branch group by 1 order by 3 desc",
+        {
+            "repository": "{garden}", "until": "2023-12-31", "half_life_days": 30, "depth": 1, "sort": "recent_churn",
+            "classes": ["source", "tests", "documentation", "configuration", "generated", "vendored", "excluded"],
+        },
+    ),
+    Case(
         "coupling",
         "with changes as (select f.path, f.commit_id from analytics.fct_file_changes as f"
         " join analytics.fct_commits as c using (repository_id, commit_id)"

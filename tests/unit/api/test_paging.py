@@ -42,7 +42,7 @@ def test_after_a_row_without_a_value_come_others_without_one() -> None:
     ("kind", "value", "read"),
     [
         ("bigint", -(2**63) + 1, -(2**63) + 1),
-        ("numeric", Decimal("0.411000"), 0.411),
+        ("numeric", Decimal("12345678901234567890.123456789"), Decimal("12345678901234567890.123456789")),
         ("double precision", 0.1 + 0.2, 0.1 + 0.2),
         ("text", "Ünïcode \n", "Ünïcode \n"),
         ("date", date(9999, 12, 31), date(9999, 12, 31)),
@@ -85,3 +85,9 @@ def test_a_cursor_that_is_none(cursor: str) -> None:
     with pytest.raises(ProblemError, match="parameter cursor is not a cursor of this list: allowed is") as error:
         after(cursor, "list", BY_DAY)
     assert error.value.status == 422
+
+
+@pytest.mark.parametrize("value", ["1e999999", "1e-999999", "nan", "inf", "x", "9" * 81])
+def test_a_number_that_postgresql_cannot_hold(value: str) -> None:
+    with pytest.raises(ProblemError, match="parameter cursor"):
+        after(written("list", value, 1), "list", Order("share", "numeric", "key"))

@@ -71,4 +71,4 @@ async def _answer(request: Request, repository: int, reader: ReaderOfPage, templ
 
 
 def _call(view: FilesView, repository: int, depth: int | None) -> Call:
-    return call("hotspots", view, repository=repository, depth=depth, limit=MOST_ROWS)
+    return call("hotspots", view, without=("merges",), repository=repository, depth=depth, limit=MOST_ROWS)

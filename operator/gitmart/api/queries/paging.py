@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Generic, LiteralString, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
@@ -71,7 +72,7 @@ def storable(text: str) -> str:
 _Integer = Annotated[int, Field(ge=-BIGINT, le=BIGINT)]
 _KINDS: Mapping[str, TypeAdapter[Any]] = {
     "bigint": TypeAdapter(_Integer | None),
-    "numeric": TypeAdapter(Annotated[float, Field(allow_inf_nan=False)] | None),
+    "numeric": TypeAdapter(Annotated[Decimal, Field(max_digits=80, decimal_places=40, allow_inf_nan=False)] | None),
     "double precision": TypeAdapter(Annotated[float, Field(allow_inf_nan=False)] | None),
     "text": TypeAdapter(Annotated[str, AfterValidator(storable)] | None),
     "date": TypeAdapter(date | None),

@@ -13,6 +13,7 @@ from gitmart.api.queries import contributors, engagement, organizations, trends
 from gitmart.api.routes.answers import known, object_of, table, table_of
 from gitmart.api.routes.dependencies import ReaderOfProcess
 from gitmart.api.routes.parameters import (
+    CENTURY,
     INTEGER,
     ContributorPath,
     Listed,
@@ -25,8 +26,6 @@ from gitmart.api.routes.parameters import (
 from gitmart.api.switches import CommitterSwitches, Switches, SwitchesQuery
 
 router = APIRouter(prefix="/analytics", tags=["contributors"])
-
-_CENTURY = 36_525  # days
 
 
 class ContributorsQuery(Switches, Listed, Ordered, Searched, OfRepository):
@@ -45,20 +44,20 @@ class EngagementQuery(Switches, Listed, OfRepository, OfContributor):
     """Parameters of who is active."""
 
     drifting_days: int | None = Field(
-        None, ge=0, le=_CENTURY, description="Days without a commit after which somebody is drifting."
+        None, ge=0, le=CENTURY, description="Days without a commit after which somebody is drifting."
     )
     away_days: int | None = Field(
-        None, ge=0, le=_CENTURY, description="Days without a commit after which somebody is away."
+        None, ge=0, le=CENTURY, description="Days without a commit after which somebody is away."
     )
-    window_days: int | None = Field(None, ge=0, le=_CENTURY, description="Length of the window of workload.")
+    window_days: int | None = Field(None, ge=0, le=CENTURY, description="Length of the window of workload.")
     full_time_days: int | None = Field(
-        None, ge=1, le=_CENTURY, description="Active days in the window from which on somebody works full time."
+        None, ge=1, le=CENTURY, description="Active days in the window from which on somebody works full time."
     )
     occasional_commits: int | None = Field(
         None, ge=0, le=INTEGER, description="Commits below which somebody is occasional."
     )
     occasional_gap_days: int | None = Field(
-        None, ge=0, le=_CENTURY, description="Days between two active days beyond which somebody is occasional."
+        None, ge=0, le=CENTURY, description="Days between two active days beyond which somebody is occasional."
     )
 
     @property

@@ -13,6 +13,7 @@ from gitmart.api.routes.formats import Format
 from gitmart.api.switches import Choice
 
 INTEGER = 2**31 - 1  # the greatest integer of PostgreSQL
+CENTURY = 36_525  # days
 Id = Annotated[int, Field(ge=1, le=BIGINT)]
 RepositoryPath = Annotated[
     int, Path(ge=1, le=BIGINT, description="Id of a repository, as in dim_repository.", examples=[1])
