@@ -9,17 +9,23 @@ placed as not materialized (
     select
         changes.*,
         {{ directory_of('changes.path') }} as place,
+        -- Beyond 1000 half-lives nothing is left, and PostgreSQL would refuse so small a power.
         (changes.lines_added + changes.lines_deleted) * power(
             0.5,
-            cast(
-                case
-                    when changes.activity_day is not null
-                        then greatest(coalesce(until, cast(now() at time zone 'UTC' as date)) - changes.activity_day, 0)
-                end as double precision
-            ) / case
-                when {{ given('half_life_days') }} > 0 then {{ given('half_life_days') }}
-                else cast(cast({{ refuse('half_life_days', ['numbers above 0']) }} as text) as integer)
-            end
+            least(
+                1000,
+                cast(
+                    case
+                        when changes.activity_day is not null
+                            then greatest(
+                                coalesce(until, cast(now() at time zone 'UTC' as date)) - changes.activity_day, 0
+                            )
+                    end as double precision
+                ) / case
+                    when {{ given('half_life_days') }} > 0 then {{ given('half_life_days') }}
+                    else cast(cast({{ refuse('half_life_days', ['numbers above 0']) }} as text) as integer)
+                end
+            )
         ) as recent_churn
     from changes
 ),

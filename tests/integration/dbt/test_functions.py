@@ -299,6 +299,7 @@ def churn_that_halves(written: Written) -> None:
     assert written.rows(churn.format("'2024-05-21'", 10)) == [("a", Decimal("75.000")), ("b", Decimal("50.000"))]
     assert written.rows(churn.format("'2024-07-30'", "null"))[1] == ("b", Decimal("54.003"))  # 100 / 2^(80/90)
     assert written.rows("select path, recent_churn from file_hotspots() where path = 'c'") == [("c", Decimal("0.000"))]
+    assert {left for _, left in written.rows(churn.format("'9999-12-31'", 1))} == {Decimal("0.000")}
     written.commit(4, 1, "2999-01-01", "d", lines=100)
     assert written.rows("select recent_churn from file_hotspots() where path = 'd'") == [(Decimal("100.000"),)]
 
