@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -34,6 +35,8 @@ from gitmart.api.settings import Settings
 from gitmart.api.watermark import Watch, look_with
 from gitmart.contract.settings import SettingsError
 
+log = logging.getLogger(__name__)
+
 TENDED_EVERY = 2.0  # seconds between two looks at the marts while nobody asks
 # Paths that need no warehouse, besides the public ones.
 STANDING = ("/openapi.json",)
@@ -56,8 +59,10 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with reader, opened(settings) as app.state.hooks:
             tending = asyncio.create_task(_tend(caches))
-            yield
-            tending.cancel()
+            try:
+                yield
+            finally:
+                tending.cancel()
 
     app = FastAPI(
         title="gitmart",
@@ -87,7 +92,10 @@ async def _tend(caches: list[Cache]) -> None:
     while True:
         await asyncio.sleep(TENDED_EVERY)
         for cache in caches:
-            await cache.tend()
+            try:
+                await cache.tend()
+            except Exception as error:  # whoever asks next is told; to go on matters more
+                log.warning("the marts are not looked at", extra={"why": f"{type(error).__name__}: {error}"})
 
 
 def _surround(app: FastAPI, settings: Settings, authenticator: Authenticator, caches: list[Cache]) -> None:
