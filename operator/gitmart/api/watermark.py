@@ -57,7 +57,8 @@ cross join (
         select oid || '/' || relfilenode || '/' || xmin as identity from pg_class
         where relnamespace = to_regnamespace(%(quoted)s) and relkind in ('r', 'v', 'm', 'p')
         union all
-        select oid || '/' || xmin from pg_proc where pronamespace = to_regnamespace(%(quoted)s)
+        -- What PostgreSQL itself brings, most of the table, has lower numbers (FirstNormalObjectId).
+        select oid || '/' || xmin from pg_proc where pronamespace = to_regnamespace(%(quoted)s) and oid >= 16384
     ) as thing
 ) as marts
 """
