@@ -213,10 +213,12 @@ async def measured(server: EmbeddedPostgres, repositories: list[int], seconds: i
             for kind, asked in zip(("warm", "mixed"), loads(known, rate * seconds), strict=True):
                 done = await load(session, process, asked, rate)
                 errors, pss = len(asked) - done.statuses[200], round(done.pss / 2**20)
+                others = {status: count for status, count in sorted(done.statuses.items()) if status != 200}
+                refused = f"{errors} errors {others or ''}".strip()  # by status; 0: the connection broke
                 quantiles = [done.quantile(part) for part in (0.5, 0.95, 0.99, 1)]
                 told = "".join(f"{quantile:9.1f}" for quantile in quantiles)
                 cpu = 1000 * done.cpu / len(asked)  # a figure that does not depend on what else the machine does
-                print(f"{kind:8}{len(asked):10}{told}   {errors} errors, {pss} MiB, {cpu:.2f} ms of CPU a request")
+                print(f"{kind:8}{len(asked):10}{told}   {refused}, {pss} MiB, {cpu:.2f} ms of CPU a request")
                 figures |= {
                     f"{kind}_p99_ms": round(quantiles[2], 1), f"{kind}_errors": errors, f"{kind}_pss_mib": pss, f"{kind}_cpu_ms": round(cpu, 2),
                 }  # fmt: skip
