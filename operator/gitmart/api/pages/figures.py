@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitmart.api.pages.charts.periods import Period
@@ -40,9 +40,3 @@ class Figure:
 def partial_bands(of: Sequence[Period]) -> list[tuple[float, float]]:
     """Return left edge and width, in percent, of each period that is not known whole."""
     return [(100 * at / len(of), 100 / len(of)) for at, period in enumerate(of) if not period.is_whole]
-
-
-def sentence(parts: Iterable[str]) -> str:
-    """Return words joined as in a list: a, b and c."""
-    *rest, last = parts
-    return f"{', '.join(rest)} and {last}" if rest else last

@@ -70,11 +70,6 @@ def periods(first: date, last: date, granularity: Granularity) -> list[Period]:
     return made
 
 
-def latest(of: Sequence[Period], most: int) -> Sequence[Period]:
-    """Return the last so many."""
-    return of[max(len(of) - most, 0) :]
-
-
 def filled(of: Sequence[Period], counts: Mapping[date, int]) -> list[int]:
     """Return the count of each period by its first day: 0 where there is none."""
     return [counts.get(period.start, 0) for period in of]
