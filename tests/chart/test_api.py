@@ -198,3 +198,13 @@ def test_a_contradiction_is_refused_with_a_sentence(template: Template, given: d
 
     assert done.returncode != 0
     assert message in done.stderr
+
+
+def test_helm_test_asks_it_whether_it_is_ready(render: Render) -> None:
+    rendered = render()
+    url = environment(rendered.pods["Pod"]["containers"][0])["API_READY_URL"]
+
+    service = rendered.one("Service", "gitmart-metrics")
+    assert url == f"http://{service['metadata']['name']}:{service['spec']['ports'][0]['port']}/readyz"
+    without = render({"api": {"enabled": False}}).pods["Pod"]["containers"][0]
+    assert "API_READY_URL" not in environment(without)

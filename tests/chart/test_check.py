@@ -39,13 +39,15 @@ def operator() -> Iterator[str]:
         thread.join()
 
 
-def check(folder: Path, warehouse: Any, ready_url: str, **urls: str) -> subprocess.CompletedProcess[str]:
+def check(folder: Path, warehouse: Any, ready_url: str, api: str = "", **urls: str) -> subprocess.CompletedProcess[str]:
     """Run the script as in a pod whose Secret holds the warehouse's URLs."""
     for role in ("extract", "transform", "read"):
         (folder / f"{role}-url").write_text(urls.get(role) or warehouse.url(f"gitmart_{role}"))
     return subprocess.run(
         [sys.executable, "-c", SCRIPT.read_text()], capture_output=True, text=True, check=False,
-        env=os.environ | {"WAREHOUSE_FOLDER": str(folder), "OPERATOR_READY_URL": ready_url, "PATIENCE_SECONDS": "0"},
+        env=os.environ | {
+            "WAREHOUSE_FOLDER": str(folder), "OPERATOR_READY_URL": ready_url, "API_READY_URL": api, "PATIENCE_SECONDS": "0",
+        },
     )  # fmt: skip
 
 
@@ -53,7 +55,16 @@ def test_all_is_well(tmp_path: Path, warehouse: Any, operator: str) -> None:
     done = check(tmp_path, warehouse, f"{operator}/200")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "its roles may log in, the operator is ready" in done.stdout
+    assert "its roles may log in, the operator ready" in done.stdout
+
+
+def test_the_api_is_asked_too(tmp_path: Path, warehouse: Any, operator: str) -> None:
+    good = check(tmp_path, warehouse, f"{operator}/200", api=f"{operator}/200")
+    bad = check(tmp_path, warehouse, f"{operator}/200", api=f"{operator}/503")
+
+    assert (good.returncode, bad.returncode) == (0, 1)
+    assert "the operator and the API ready" in good.stdout
+    assert "the API is not ready: the first lists are not in yet" in bad.stdout
 
 
 def test_an_operator_that_is_not_ready_is_named(tmp_path: Path, warehouse: Any, operator: str) -> None:
