@@ -65,7 +65,7 @@ _ANSWERS = problems(
 
 def _body(*media_types: str) -> dict[str, Any]:
     content = {media_type: {"schema": {"type": "object"}} for media_type in media_types}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": True, "content": content}, "security": []}  # signed, without a token
 
 
 _OPTIONS: dict[str, Any] = {"response_model": Receipt, "status_code": 202, "responses": _ANSWERS | {200: {
