@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import httpx
 import trustme
-from tests.integration.api.serving import process_of
+from tests.integration.api.serving import Served, process_of
 from tests.unit.handlers.api_server import TOKEN, ApiServer, serving
 
 NOWHERE = "postgresql://gitmart_read@127.0.0.1:1/none"  # webhooks need no warehouse
@@ -32,13 +32,13 @@ ANNOTATION = "gitmart.dev/requested-at"
 
 @dataclass
 class Hooked:
-    """An API, the cluster that it asks for runs, and what it has logged so far."""
+    """An API and the cluster that it asks for runs."""
 
     address: str
     cluster: ApiServer
     account: Path
     secrets: Path
-    log: list[str] = field(default_factory=list)
+    process: Served
     paths: dict[str, str] = field(default_factory=dict)  # of the Repositories' objects, by address
     used: int = 0
 
@@ -63,6 +63,17 @@ class Hooked:
         """Return how often a run was asked for: of one Repository, or of any."""
         patched = [path for method, path, _ in self.cluster.requests if method == "PATCH"]
         return len(patched) if url is None else patched.count(self.paths[url])
+
+    def log(self) -> list[str]:
+        """Return the lines of all that was answered until now: what it writes is read beside the test."""
+        last = f"/{uuid4().hex}"
+        httpx.get(self.address + last)
+        self.process.line("request", path=last)
+        return list(self.process.text)
+
+    def told(self, message: str) -> list[dict[str, Any]]:
+        """Return the lines with a message."""
+        return [line for each in self.log() if (line := json.loads(each))["message"] == message]
 
     def send(self, sender: str, body: bytes, headers: dict[str, str], **options: Any) -> httpx.Response:
         """Send a webhook."""
@@ -112,7 +123,7 @@ def hooked(folder: Path, *words: str, **environment: str) -> Iterator[Hooked]:
             "GITMART_API_HOOK_SECRETS": str(secrets),
         }
         with process_of(NOWHERE, *words, **(variables | environment)) as process:
-            yield Hooked(process.address, cluster, account, secrets, process.text)
+            yield Hooked(process.address, cluster, account, secrets, process)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -142,6 +141,6 @@ def test_nobody_in_particular_may_ask_for_runs(tmp_path: Path) -> None:
 def test_who_asked_for_a_run_is_told_in_the_log(place: Hooked) -> None:
     token = ask(place, REPOSITORY).json()["token"]
 
-    told = [json.loads(line) for line in place.log if '"a run is asked for"' in line]
+    told = place.told("a run is asked for")
     assert (told[-1]["token"], told[-1]["by"]) == (token, "deployer")
-    assert not [line for line in place.log if DEPLOYER in line or READER in line]
+    assert not [line for line in place.log() if DEPLOYER in line or READER in line]

@@ -36,5 +36,5 @@ def test_everything_in_the_history_of_runs_has_a_comment(ask: Ask) -> None:
         " where relnamespace = 'dbt_meta'::regnamespace and relkind in ('r', 'v')"
     ).rows
 
-    assert len(described) == 8
+    assert len(described) == 11
     assert [name for name, comment in described if not comment] == []
