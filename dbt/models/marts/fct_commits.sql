@@ -8,7 +8,7 @@
         on_schema_change='fail',
         indexes=[{'columns': ['repository_id', 'commit_day']}],
         pre_hook="{{ one_snapshot() }}",
-        post_hook=["{{ delete_vanished_commits() }}", "{{ delete_purged_repositories() }}"],
+        post_hook=["{{ analyze_new() }}", "{{ delete_vanished_commits() }}", "{{ delete_purged_repositories() }}"],
     )
 }}
 
