@@ -59,9 +59,12 @@ named as (
         other.path as other_path,
         one.commits,
         other.commits as other_commits
+    -- Every pair has both files. The joins are full ones, and what is no pair is left out by what may be null, since
+    -- PostgreSQL expects a handful of pairs, and would look for the files of each one after the other.
     from pairs
-    inner join files as one on pairs.file_key = one.file_key
-    inner join files as other on pairs.other_key = other.file_key
+    full join files as one on pairs.file_key = one.file_key
+    full join files as other on pairs.other_key = other.file_key
+    where coalesce(pairs.commits_together, 0) > 0
 )
 
 select
