@@ -299,6 +299,21 @@ def test_a_dbt_test_that_fails(scene: Scene) -> None:
 
 
 @side_by_side
+def test_a_dbt_run_that_needs_more_memory_than_its_limit(scene: Scene) -> None:
+    place = scene.place("dbt-memory")
+    place.schedule(resources=with_memory("40Mi"))
+    place.ready("dbtschedules")
+    place.run_now("dbtschedule", "little")
+    place.failed_run("OOMKilled", "spec.resources.limits.memory")
+
+    place.schedule(resources=with_memory("512Mi"))
+    place.run_now("dbtschedule", "enough")
+
+    assert place.good_run()["status"]["lastHandledRequest"] == "enough"
+    place.is_calm(pods=2)
+
+
+@side_by_side
 def test_a_selection_that_matches_nothing(scene: Scene) -> None:
     place = scene.place("nothing")
     place.schedule(schedule=EVERY_MINUTE, select=["no_such_model"])
@@ -550,6 +565,33 @@ def test_a_job_and_then_a_pod_deleted_by_hand(scene: Scene) -> None:
 
 def job_of(pod: Json) -> str:
     return str(pod["metadata"]["labels"]["batch.kubernetes.io/job-name"])
+
+
+@side_by_side
+def test_the_pod_of_a_dbt_run_deleted_in_the_middle(scene: Scene) -> None:
+    """Its query ends with it: one that goes on would write while the next run builds."""
+    place = scene.place("dbt-deleted")
+    slow = "{{ config(materialized='table') }}\nselect pg_sleep(591)::text as slept\n"
+    place.namespace.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "slow"}, "data": {"slow.sql": slow}}
+    )
+    place.schedule(project={"configMap": {"name": "slow"}}, select=["slow"])
+    place.ready("dbtschedules")
+    place.run_now("dbtschedule", "slowly")
+    sleeping = "select pid from pg_stat_activity where query like '%pg_sleep(591)%' and pid <> pg_backend_pid()"
+    wait_for(lambda: scene.release.query(sleeping), LATER, pause=PAUSE)
+    (pod,) = place.runs()
+
+    place.namespace.kubectl("delete", "pod", pod["metadata"]["name"])
+
+    last = place.when("dbtschedules", lambda found: "lastRun" in found["status"])["status"]["lastRun"]
+    assert (last["outcome"], last["message"]) == ("Cancelled", "stopped by SIGTERM: what was finished stays")
+    place.told("Cancelled")
+    assert scene.release.query(sleeping) == []
+    place.schedule()
+    place.run_now("dbtschedule", "again")
+    assert place.good_run()["status"]["lastHandledRequest"] == "again"
+    place.is_calm(pods=3)
 
 
 @side_by_side

@@ -215,10 +215,15 @@ def _freshness(run: Run) -> tuple[State, Verdict] | None:
     if not sources:
         return None
     by_status: dict[str, list[str]] = {}
+    never: list[str] = []
     for source in sources:
         by_status.setdefault(str(source.get("status")), []).append(str(source.get("name")))
+        if source.get("status") == "error" and source.get("maxLoadedAt") is None:
+            never.append(str(source.get("name")))
     if "error" in by_status:
-        return "False", _aside("Stale", f"older than the error limit: {_listed(by_status['error'])}")
+        old = [name for name in by_status["error"] if name not in never]
+        told = (("older than the error limit", old), ("never loaded", never))
+        return "False", _aside("Stale", "; ".join(f"{words}: {_listed(names)}" for words, names in told if names))
     if unknown := [name for status in by_status.keys() - {"pass", "warn"} for name in by_status[status]]:
         return "Unknown", _aside("NotMeasured", f"freshness could not be measured: {_listed(sorted(unknown))}")
     if "warn" in by_status:

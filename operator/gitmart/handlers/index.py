@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
@@ -190,13 +190,30 @@ def _stored(body: Json) -> Stored:
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """Kopf's five indexes. They are read only; the watches keep them up to date."""
+    """
+    Kopf's five indexes. They are read only; the watches keep them up to date.
+
+    `departed` has the last pod that ended and was deleted before its Job was, as when a node is drained: Kopf forgets
+    it, and nobody else tells how the run went.
+    """
 
     repositories: Mapping[object, Iterable[Any]]
     dbtschedules: Mapping[object, Iterable[Any]]
     jobs: Mapping[object, Iterable[Any]]
     pods: Mapping[object, Iterable[Any]]
     cronjobs: Mapping[object, Iterable[Any]]
+    departed: dict[tuple[str, str], PodSeen] = field(default_factory=dict)
+
+    def pod_left(self, body: Json) -> None:
+        """Take note of a pod that was deleted, by what was last seen of it."""
+        key, pod = key_of_child(body), pod_seen(body)
+        # When its Job goes first, nobody will ask, and nothing would end the memory of it.
+        if key is not None and pod.exit_code is not None and any(job.name == pod.job for job in self.jobs_of(key)):
+            self.departed[key.namespace, pod.job] = pod
+
+    def job_left(self, body: Json) -> None:
+        """Take note of a Job that was deleted."""
+        self.departed.pop((body["metadata"]["namespace"], body["metadata"]["name"]), None)
 
     def resource(self, key: Key) -> Stored | None:
         """Return a resource, None once it is gone."""
@@ -209,8 +226,10 @@ class Indexes:
         return sorted(_all(self.jobs, ("of", key)), key=lambda job: (job.created_at, job.name))
 
     def pods_of(self, namespace: str, job: str) -> list[PodSeen]:
-        """Return the pods of a Job."""
-        return list(_all(self.pods, (namespace, job)))
+        """Return the pods of a Job, and the last one that had ended when it was deleted."""
+        there = list(_all(self.pods, (namespace, job)))
+        departed = self.departed.get((namespace, job))
+        return there if departed is None else [departed, *there]
 
     def cron_job(self, namespace: str, name: str) -> CronJobSeen | None:
         """Return the CronJob of a name, None when none with our label is there."""

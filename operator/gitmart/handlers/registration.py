@@ -127,11 +127,19 @@ class Registration:
         for kind in CHILDREN:
 
             @kopf.on.event(kind.group, kind.version, kind.plural, id=f"on_{kind.plural}", param=kind, **ours)
-            async def on_child(body: Json, param: Any = None, **_: Any) -> None:
+            async def on_child(body: Json, type: str | None, param: Any = None, **_: Any) -> None:  # noqa: A002 # Kopf's name
+                if type == "DELETED":
+                    self._left(param, body)
                 key, metadata = index.key_of_child(body), body["metadata"]
                 place = metadata["namespace"], metadata["name"]
                 named = self._known().who_wants_name(*place) if param is cluster.CRON_JOB else []
                 self._wake_all(param, body, [*([key] if key is not None else []), *named])
+
+    def _left(self, kind: Kind, body: Json) -> None:
+        if kind is cluster.POD:
+            self._known().pod_left(body)
+        elif kind is cluster.JOB:
+            self._known().job_left(body)
 
     def _touched(self, body: Json) -> Iterable[Key]:
         """Yield what else a Repository concerns: those with its address, and DbtSchedules that wait for its news."""

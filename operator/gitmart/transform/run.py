@@ -135,7 +135,8 @@ def _build(
     if settings.freshness_blocks_build and (
         stale := [str(each["name"]) for each in sources if each["status"] == "error"]
     ):
-        return Outcome.SOURCES_STALE, f"older than the error limit, and nothing is built then: {', '.join(stale)}"
+        words = "older than the error limit or never loaded, and nothing is built then"
+        return Outcome.SOURCES_STALE, f"{words}: {', '.join(stale)}"
     rest = find_rest(dbt, settings, history, parsed.result, report.started_at.date())
     nodes = rest.nodes if rest else None
     if rest:

@@ -12,6 +12,10 @@ PROMTOOL = "0.316.0"
 ACTIONLINT = "1.7.12"
 HELM_DOCS = "1.14.2"
 
+# Whose definitions of resources the chart is checked against.
+GATEWAY_API = "1.4.0"
+PROMETHEUS_OPERATOR = "0.85.0"
+
 GO = (1, 26)  # the oldest that builds all of it
 
 DEBIAN = "bookworm"

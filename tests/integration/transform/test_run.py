@@ -11,6 +11,8 @@ from psycopg.conninfo import make_conninfo
 
 from gitmart.contract.outcomes import Outcome
 
+OURS = Path(__file__).parents[3] / "dbt"
+
 
 def an_extraction(warehouse: Any, hours_ago: int) -> None:
     warehouse.query("insert into repositories (url, url_key, host, name) values ('u', 'u', 'h', 'n')")
@@ -56,6 +58,14 @@ def test_a_stale_source_is_told_and_stops_nothing(transform: Any, warehouse: Any
 
     assert process.ended_as(Outcome.SUCCEEDED)
     assert process.result["sources"][0]["status"] == "error"
+
+
+def test_sources_that_were_never_loaded_have_no_date(transform: Any) -> None:
+    """Of our own project in a new warehouse: a date would be a made-up one."""
+    process = transform.run("--project-dir", str(OURS), "--select", "stg_contributors", "--no-docs")
+
+    assert process.ended_as(Outcome.SUCCEEDED)
+    assert {(each["status"], each["maxLoadedAt"]) for each in process.result["sources"]} == {("error", None)}
 
 
 def test_a_stale_source_blocks_the_build_if_that_is_asked_for(transform: Any, warehouse: Any) -> None:

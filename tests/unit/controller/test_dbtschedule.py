@@ -128,6 +128,18 @@ def test_sources_are_as_fresh_as_the_worst(statuses: list[str], expected: tuple[
     assert conditions(schedule).get("SourcesFresh") == expected
 
 
+def test_a_source_that_was_never_loaded_is_told_apart_from_an_old_one() -> None:
+    new = {"name": "raw.new", "status": "error", "maxLoadedAt": None}
+    old = {"name": "raw.old", "status": "error", "maxLoadedAt": T0.isoformat()}
+    schedule = after(an_accepted_schedule(), a_run(counts=COUNTS, sources=[new, old]))
+
+    (stale,) = (each for each in schedule.status.conditions if each.type == "SourcesFresh")
+    assert (stale.reason, stale.message) == (
+        "Stale",
+        "older than the error limit: raw.old; never loaded: raw.new",
+    )
+
+
 def test_of_two_schedules_with_one_target_the_oldest_works() -> None:
     older, younger = a_schedule("b"), a_schedule("a", creationTimestamp="2026-01-02T00:00:00Z")
     elsewhere = a_schedule("c", namespace="team")

@@ -72,6 +72,54 @@ def test_a_resource_is_kept_as_it_was_but_for_what_nobody_reads() -> None:
     assert world.indexes.resource(Key(REPOSITORY, "team", "two")) is None
 
 
+def a_pod(job: str, state: Any, name: str = "pod") -> Any:
+    return {
+        "metadata": {
+            "name": name, "namespace": "team", "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z",
+            "labels": {"gitmart.dev/repository": "one", "batch.kubernetes.io/job-name": job},
+        },
+        "status": {"containerStatuses": [{"name": "worker", "state": state}]},
+    }  # fmt: skip
+
+
+def test_how_a_pod_ended_is_known_after_it_was_deleted_as_long_as_its_job_is_there() -> None:
+    """A drained node deletes its pods, and Kubernetes keeps none of what they said."""
+    world = World()
+    world.see("jobs", index.index_job(a_job("run")), "job")
+    ended = a_pod("run", {"terminated": {"exitCode": 80, "message": "stopped"}})
+    world.see("pods", index.index_pod(ended), "pod")
+    world.lose("pods", "pod")
+    world.indexes.pod_left(ended)
+
+    (pod,) = world.indexes.pods_of("team", "run")
+    assert (pod.exit_code, pod.told) == (80, "stopped")
+    assert world.indexes.pods_of("team", "another") == []
+
+    world.see("pods", index.index_pod(a_pod("run", {"running": {}}, "next")), "next")
+    assert [each.name for each in world.indexes.pods_of("team", "run")] == ["pod", "next"]
+
+    world.lose("jobs", "job")
+    world.indexes.job_left(a_job("run"))
+    assert [each.name for each in world.indexes.pods_of("team", "run")] == ["next"]
+    assert world.indexes.departed == {}
+
+
+@pytest.mark.parametrize(
+    ("job", "state"),
+    [
+        pytest.param("run", {"running": {}}, id="that-had-not-ended"),
+        pytest.param("gone", {"terminated": {"exitCode": 0}}, id="whose-job-went-first"),
+    ],
+)
+def test_no_other_pod_is_remembered(job: str, state: Any) -> None:
+    world = World()
+    world.see("jobs", index.index_job(a_job("run")), "job")
+
+    world.indexes.pod_left(a_pod(job, state))
+
+    assert world.indexes.departed == {}
+
+
 def test_a_resource_that_is_gone_is_not_there() -> None:
     world = World()
     world.see("repositories", index.index_repository(a_repository()), "1")
