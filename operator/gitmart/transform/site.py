@@ -6,6 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _MARKS = {"manifest.json": b'"MANIFEST.JSON INLINE DATA"', "catalog.json": b'"CATALOG.JSON INLINE DATA"'}  # dbt's own
+# Addresses that the page of dbt 1.11 and 1.12 asks for as they stand, before its own script fills them in (two for
+# each line of its menu), and one that dbt's build has left unfilled.
+_UNFILLED = {
+    b'<use xlink:href="{{': b'<use ng-attr-href="{{',
+    b"${require('./assets/favicons/favicon.ico')}": b"data:,",
+}
 _AT_ONCE = 1 << 16  # bytes of the page
 
 
@@ -24,16 +30,17 @@ def docs_page(artifacts: Mapping[str, bytes]) -> Iterator[bytes | memoryview]:
 
 
 def _pieces(page: Path) -> Iterator[bytes | str]:
-    """Yield a page, and where a mark stands the name of the artifact that belongs there."""
-    longest = max(map(len, _MARKS.values()))
+    """Yield a page with its addresses mended, and where a mark stands the name of the artifact that belongs there."""
+    marks: dict[bytes, bytes | str] = {**{mark: name for name, mark in _MARKS.items()}, **_UNFILLED}
+    longest = max(map(len, marks))
     with page.open("rb") as file:
         rest = b""
         while read := file.read(_AT_ONCE):
             rest += read
-            while found := [(rest.find(mark), name) for name, mark in _MARKS.items() if mark in rest]:
-                place, name = min(found)
-                yield from (rest[:place], name)
-                rest = rest[place + len(_MARKS[name]) :]
+            while found := [(rest.find(mark), mark) for mark in marks if mark in rest]:
+                place, mark = min(found)
+                yield from (rest[:place], marks[mark])
+                rest = rest[place + len(mark) :]
             yield rest[:-longest]
             rest = rest[-longest:]
         yield rest

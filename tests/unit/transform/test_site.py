@@ -31,6 +31,14 @@ def test_dbts_own_page_has_the_marks() -> None:
     assert (page.count(MANIFEST), page.count(CATALOG)) == (1, 1)
 
 
+def test_the_page_asks_for_no_address_that_is_still_to_be_filled_in() -> None:
+    made = b"".join(docs_page(ARTIFACTS))
+
+    assert b' xlink:href="{{' not in made
+    assert b"${require" not in made
+    assert made.count(b' ng-attr-href="{{') == 4
+
+
 @pytest.mark.parametrize("missing", ["manifest.json", "catalog.json"])
 def test_there_is_no_page_without_both(missing: str) -> None:
     assert list(docs_page({name: file for name, file in ARTIFACTS.items() if name != missing})) == []
