@@ -83,6 +83,14 @@ CASES = (
         },
     ),
     Case(
+        "contributor/{Ada}/repositories",
+        "select repository_id, repository_name, count(*) as commits, count(distinct commit_day) as active_days,"
+        " sum(c.lines_added) as lines_added, max(commit_day) as last_day"
+        f" from {COMMITS} where contributor_id = {{Ada}} and not is_merge and commit_day >= '2022-06-01'"
+        " group by 1, 2 order by commits desc",
+        {"merges": "false", "refs": "all", "since": "2022-06-01"},
+    ),
+    Case(
         "committers",
         "select committer_id as contributor_id, count(*) as commits, count(*) as commits_of_others,"
         " max(committed_day) as last_day from analytics.fct_commits where in_default_branch group by 1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import LiteralString
@@ -111,6 +113,11 @@ class ContributorSort(StrEnum):
     NAME = "name"
 
 
+def namesakes(people: Sequence[Person]) -> set[str]:
+    """Return the names that several of these people have: perhaps one person whose addresses nothing joins."""
+    return {name for name, times in Counter(each.contributor_name for each in people).items() if times > 1}
+
+
 async def exists(reader: Reader, contributor: int) -> bool:
     """Return whether the marts know the person."""
     query: LiteralString = "select 1 from {schema}.dim_contributor where contributor_id = %(contributor)s"
@@ -130,12 +137,18 @@ async def summary(reader: Reader, contributor: int, switches: Switches) -> Contr
     figures = await reader.row(
         "select * from {schema}.contributor_activity(contributor => %(contributor)s, " + named() + ")", parameters
     )
-    repositories = await reader.rows(
-        "select * from {schema}.repository_activity(contributor => %(contributor)s, " + named() + ")", parameters
-    )
     return ContributorSummary.model_validate(
-        {**_NOTHING, **(figures or {}), **about, "repositories": repositories},
+        {**_NOTHING, **(figures or {}), **about, "repositories": await repositories(reader, contributor, switches)},
     )
+
+
+async def repositories(reader: Reader, contributor: int, switches: Switches) -> list[RepositoryOfContributor]:
+    """Return what a person did in each repository, those with most commits first."""
+    rows = await reader.rows(
+        "select * from {schema}.repository_activity(contributor => %(contributor)s, " + named() + ")",
+        switches.arguments() | {"contributor": contributor},
+    )
+    return [RepositoryOfContributor.model_validate(row) for row in rows]
 
 
 async def listing(

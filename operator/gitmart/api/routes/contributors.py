@@ -87,6 +87,10 @@ class FlowQuery(Switches, Tabular, OfRepository):
     granularity: trends.Granularity = Field(trends.Granularity.MONTH, description="How long a period is.")
 
 
+class RepositoriesQuery(Switches, Tabular):
+    """Parameters of the repositories of a person."""
+
+
 class OrganizationsQuery(Switches, Tabular, OfRepository):
     """Parameters of the list of organisations."""
 
@@ -126,6 +130,23 @@ async def contributor_summary(
     if found is None:
         raise not_found("contributor", "contributor", contributor)
     return found
+
+
+@router.get(
+    "/contributor/{contributor}/repositories",
+    summary="What a person did in each repository",
+    responses=table_of(contributors.RepositoryOfContributor),
+)
+async def contributor_repositories(
+    request: Request,
+    contributor: ContributorPath,
+    asked: Annotated[RepositoriesQuery, Query()],
+    reader: ReaderOfProcess,
+) -> Response:
+    """Those with most commits first. A commit that several hold counts in each, unless count_once is everywhere."""
+    await known(reader, contributor=contributor)
+    rows = await contributors.repositories(reader, contributor, asked)
+    return await table(request, asked, contributors.RepositoryOfContributor, rows)
 
 
 @router.get(
