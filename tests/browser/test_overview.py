@@ -51,7 +51,9 @@ def test_activity_of_the_last_thirteen_months_and_the_trend_are_drawn(
     )
     counts = [int(str(count)) for (count,) in months]
     line = page.locator("table.overview tbody tr .sparkline")
-    assert line.locator("rect").count() == len(counts) == 13
+    assert line.locator("rect.s0").count() == len(counts) == 13
+    assert line.locator("rect.partial").count() == 1  # December, on the 20th
+    assert rows(page, "table.overview")[0][3] == f"at most {max(counts)}"
     assert (
         line.get_attribute("aria-label") == f"{sum(counts)} commits in 13 months, {max(counts)} in the month with most"
     )
@@ -59,7 +61,39 @@ def test_activity_of_the_last_thirteen_months_and_the_trend_are_drawn(
         f"select count(*) {commits} between date '2023-12-20' - 179 and date '2023-12-20' - 90"
     )
     # The figure of the last 90 days is built, and so of the build's own day: 0.
-    assert rows(page, "table.overview")[0][4] == f"0 ▼ down from {before}"
+    assert rows(page, "table.overview")[0][4] == f"0 ▼ down from {before} in the 90 before"
+
+
+def test_what_was_not_read_is_not_told_as_a_fall(visit: Visit, sample_warehouse: Warehouse) -> None:
+    kept = sample_warehouse.query(
+        "select repository_id, summarized_on, last_processed_at, state from analytics.repository_summary"
+    )
+    sample_warehouse.query(
+        "update analytics.repository_summary set summarized_on = '2023-12-20',"
+        " state = case when repository_name = 'empty' then 'pending' else state end,"
+        " last_processed_at = case repository_name when 'garden' then timestamptz '2023-10-01 12:00+00'"
+        " when 'empty' then null else '2023-12-19 12:00+00' end"
+    )
+    try:
+        page = visit("/?sort=name&reverse=true")
+    finally:
+        for key, built, read, state in kept:
+            sample_warehouse.query(
+                "update analytics.repository_summary set summarized_on = %s, last_processed_at = %s, state = %s"
+                " where repository_id = %s",
+                built, read, state, key,
+            )  # fmt: skip
+
+    shown = {cells[0].split()[0]: cells for cells in rows(page, "table.overview")}
+    assert shown["garden"][4].endswith("known up to 2023-10-01 alone")
+    assert "▼ down from" in shown["shed"][4]  # read the day before the build
+    assert (shown["empty"][2:6]) == ["not known", "–", "–", "–"]
+    lines = page.locator("table.overview tbody tr .sparkline")
+    unknown = sorted(
+        (line.locator(".partial").count(), "known after 2023-10-01" in (line.get_attribute("aria-label") or ""))
+        for line in lines.all()
+    )
+    assert unknown == [(1, False), (1, False), (3, True)]  # December; October to December
 
 
 def test_the_list_is_searched_and_sorted_by_its_address(visit: Visit) -> None:
@@ -72,9 +106,9 @@ def test_the_list_is_searched_and_sorted_by_its_address(visit: Visit) -> None:
     page.wait_for_url(re.compile(r"/\?q=ARD&sort=name$"))
 
     assert page.locator("table.overview tbody th a").all_text_contents() == ["garden"]
-    page.get_by_role("link", name="All commits").click()
+    page.get_by_role("link", name="All commits", exact=True).click()
     page.wait_for_url("**sort=commits**")
-    assert page.get_by_role("columnheader", name="All commits").get_attribute("aria-sort") == "descending"
+    assert page.get_by_role("columnheader", name="All commits", exact=True).get_attribute("aria-sort") == "descending"
 
 
 def test_a_hostile_name_is_a_name(visit: Visit, ids: dict[str, int]) -> None:

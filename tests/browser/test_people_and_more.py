@@ -54,6 +54,76 @@ def test_a_person_is_what_the_mart_says(visit: Visit, ada: int, sample_warehouse
     ]
 
 
+def test_where_a_person_worked_is_there_as_csv(visit: Visit, sample_warehouse: Warehouse) -> None:
+    [(dee,)] = sample_warehouse.query(
+        "select contributor_id from analytics.dim_contributor where contributor_name = 'Dee Waterer'"
+    )
+    page = visit(f"/contributors/{dee}?merges=false")
+    shown = [(cells[0], cells[1], cells[2], cells[3]) for cells in rows(page, "[aria-labelledby=where-title]")]
+    assert sorted(shown) == sorted(
+        sample_warehouse.query(
+            "select repository_name, count(*)::text, count(distinct commit_day)::text, max(commit_day)::text"
+            " from analytics.fct_commits join analytics.dim_repository using (repository_id)"
+            " where contributor_id = %s and in_default_branch and not is_merge group by 1",
+            dee,
+        )
+    )
+    assert len(shown) == 2
+    csv = page.request.get(page.get_by_role("link", name="CSV of repositories").get_attribute("href") or "").text()
+    header, *lines = [line.split(",") for line in csv.splitlines()]
+    columns = [header.index(name) for name in ("repository_name", "commits", "active_days", "last_day")]
+    assert [tuple(line[at] for at in columns) for line in lines] == shown
+
+
+def test_organisations_are_those_of_sql(visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse) -> None:
+    page = visit(f"/contributors?repository={ids['garden']}&bots=false")
+    expected = sample_warehouse.query(
+        "select coalesce(split_part(email, '@', 2), ''), count(*)::text,"
+        " round(100 * count(*) / sum(count(*)) over ()) || '%%', count(distinct contributor_id)::text"
+        " from analytics.fct_commits join analytics.dim_contributor using (contributor_id)"
+        " where repository_id = %s and in_default_branch and contributor_kind = 'human' group by 1",
+        ids["garden"],
+    )
+    assert sorted(tuple(cells) for cells in rows(page, "#organizations-table")) == sorted(expected)
+    assert page.request.get(page.get_by_role("link", name="CSV of organisations").get_attribute("href") or "").ok
+
+
+def test_people_of_one_name_are_told_apart(visit: Visit, ada: int, sample_warehouse: Warehouse) -> None:
+    sample_warehouse.query(
+        "update analytics.dim_contributor set contributor_name = 'Bo Planter' where contributor_id = %s", ada
+    )
+    try:
+        page = visit("/contributors?merges=false&bots=false")
+    finally:
+        sample_warehouse.query(
+            "update analytics.dim_contributor set contributor_name = 'Ada Gardener' where contributor_id = %s", ada
+        )
+    told = [cells[0] for cells in rows(page, "table.cards") if "same name as another one here" in cells[0]]
+    assert told == ["Bo Planter same name as another one here"] * 2
+
+
+def test_a_repository_that_was_not_read_of_late_is_shaded_in_a_comparison(
+    visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse
+) -> None:
+    change = "update analytics.dim_repository set last_processed_at = %s where repository_id = %s"
+    [(read,)] = sample_warehouse.query(
+        "select last_processed_at from analytics.dim_repository where repository_id = %s", ids["shed"]
+    )
+    sample_warehouse.query(change, "2023-12-05T12:00:00Z", ids["shed"])
+    try:
+        page = visit(f"/compare?repository={ids['garden']}&repository={ids['shed']}&granularity=month&until=2024-03-31")
+    finally:
+        sample_warehouse.query(change, read, ids["shed"])
+    assert page.locator(f"[data-plot=commits-{ids['garden']}] .partial").count() == 0
+    assert page.locator(f"[data-plot=commits-{ids['shed']}] .partial").count() == 4  # December to March
+    assert "It was last read on 2023-12-05: what is shaded after that is not known" in (
+        page.locator("main").text_content() or ""
+    )
+    measures = {cells[0]: cells[1:] for cells in rows(page, "#measures")}
+    assert measures["Last read"][1] == "2023-12-05"
+    assert "an older one had more time" in (page.locator("#measures .says").text_content() or "")
+
+
 def test_comparison_is_what_the_marts_say(visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse) -> None:
     page = visit("/compare")
     for name in ("garden", "shed"):
@@ -127,6 +197,7 @@ def test_a_build_that_runs_or_fails_is_shown_without_reloading(visit: Visit, sam
         page.wait_for_url(f"**/runs/{run}")
         [cells] = rows(page, "[aria-labelledby=failures-title]")
         assert cells == ["one test", "fail", "2", "Got 2 results <img src=x>"]
+        assert "a model or a test of severity error failed" in (page.locator(".head").text_content() or "")
         picture(page, "run-failed")
     finally:
         sample_warehouse.query("delete from dbt_meta.runs where id = %s", run)
@@ -152,12 +223,18 @@ def test_dbts_documentation_is_the_page_of_the_last_good_run(address: str, sampl
 def test_dbts_documentation_works_although_it_may_ask_nobody(address: str, browser: Browser) -> None:
     context = browser.new_context(base_url=address)
     asked: list[str] = []
+    said: list[str] = []
     page = context.new_page()
     page.on("requestfinished", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
     page.goto("/docs/dbt#!/model/model.gitmart.fct_commits")
     page.get_by_role("heading", name="fct_commits").first.wait_for()
     picture(page, "dbt-docs")
     assert {url.split("#")[0] for url in asked if not url.startswith(("data:", "blob:"))} == {f"{address}/docs/dbt"}
+    assert said == []
+    # The pictures of the menu, whose addresses the page's own script fills in, are drawn.
+    widths = page.locator("use[href^='#icn-doc']").evaluate_all("all => all.map(use => use.getBBox().width)")
+    assert sum(width > 0 for width in widths) >= 10
     context.close()
 
 

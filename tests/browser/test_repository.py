@@ -279,3 +279,91 @@ def test_files_that_change_most_are_those_of_the_mart(
     for link in page.locator(".data a").all():
         answer = page.request.get(link.get_attribute("href") or "")
         assert answer.ok, f"{answer.url}: {answer.text()}"
+
+
+def test_files_that_change_together_are_those_of_sql(
+    visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse
+) -> None:
+    page = visit(f"/repositories/{ids['garden']}/files?bots=false")
+    page.get_by_label("Pairs of files that at least").fill("3")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**at_least_together=3**")
+
+    expected = sample_warehouse.query(
+        "with changes as (select path, commit_id from analytics.fct_file_changes as f"
+        " join analytics.fct_commits as c using (repository_id, commit_id)"
+        " join analytics.dim_contributor using (contributor_id)"
+        f" where {COUNTED} and contributor_kind = 'human'),"
+        " files as (select path, count(*) as commits from changes group by path)"
+        " select a.path, x.commits, b.path, y.commits, count(*),"
+        " round(100.0 * count(*) / least(x.commits, y.commits))"
+        " from changes as a join changes as b on a.commit_id = b.commit_id and a.path < b.path"
+        " join files as x on x.path = a.path join files as y on y.path = b.path"
+        " group by 1, 2, 3, 4 having count(*) >= 3",
+        ids["garden"],
+    )
+    shown = rows(page, "#pairs-table")
+    assert len(expected) > 1
+    assert sorted(shown) == sorted(
+        [f"{path} {commits} commits", f"{other} {of_other} commits", f"{together}", f"{degree}%"]
+        for path, commits, other, of_other, together, degree in expected
+    )
+    assert [number(row[2]) for row in shown] == sorted((number(row[2]) for row in shown), reverse=True)
+    link = page.get_by_role("link", name="CSV of pairs of files").get_attribute("href") or ""
+    header, *lines = page.request.get(link).text().splitlines()
+    at = header.split(",").index("commits_together")
+    assert [line.split(",")[at] for line in lines] == [row[2] for row in shown]
+    # What was chosen beside the switches stays when these change.
+    page.get_by_label("Bots and assistants").select_option("count")
+    page.get_by_role("button", name="Count again").click()
+    page.wait_for_url("**/files?at_least_together=3**")
+
+
+def test_no_two_files_changed_together_is_told(visit: Visit, ids: dict[str, int]) -> None:
+    page = visit(f"/repositories/{ids['garden']}/files?at_least_together=900")
+    assert "No two files were changed together by at least 900 commits that count." in (
+        page.locator("main").text_content() or ""
+    )
+
+
+def test_concentration_of_organisations_says_of_what_it_is_a_share(
+    visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse
+) -> None:
+    page = visit(f"/repositories/{ids['garden']}?of_whom=organization&bots=false")
+    [(theirs, everything)] = sample_warehouse.query(
+        "select sum(commits) filter (where organization is not null), sum(commits)"
+        " from analytics.organization_activity(repository => %s, bots => false)",
+        ids["garden"],
+    )
+    text = page.locator("#concentration").text_content() or ""
+    assert re.search(r"made half of the commits of organisations \(elephant factor \d+\)", text)
+    assert f"{theirs} of {everything} commits are of organisations" in text
+
+
+def test_a_repository_that_was_never_read_is_not_told_as_empty(
+    visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse
+) -> None:
+    [(state, read)] = sample_warehouse.query(
+        "select state, last_processed_at from analytics.dim_repository where repository_id = %s", ids["empty"]
+    )
+    change = "update analytics.dim_repository set state = %s, last_processed_at = %s where repository_id = %s"
+    for now, words in (("pending", "has not been read so far"), ("failed", "could not be read so far")):
+        sample_warehouse.query(change, now, None, ids["empty"])
+        try:
+            page = visit(f"/repositories/{ids['empty']}?granularity={'day' if now == 'failed' else 'year'}")
+        finally:
+            sample_warehouse.query(change, state, read, ids["empty"])
+        assert words in (page.locator("main").text_content() or "")
+        assert page.locator(".stats").count() == 0
+
+
+def test_a_time_is_chosen_with_a_click(visit: Visit, ids: dict[str, int], sample_warehouse: Warehouse) -> None:
+    page = visit(f"/repositories/{ids['garden']}?merges=false&until=2023-01-01")
+    [(since,)] = sample_warehouse.query(
+        "select to_char(last_processed_at at time zone 'UTC' - interval '364 days', 'YYYY-MM-DD')"
+        " from analytics.dim_repository where repository_id = %s",
+        ids["garden"],
+    )
+    page.get_by_role("link", name="the last 365 days").click()
+    page.wait_for_url(f"**/repositories/{ids['garden']}?merges=false&since={since}")
+    assert page.get_by_role("link", name="the last 365 days").get_attribute("aria-current") == "true"

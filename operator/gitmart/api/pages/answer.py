@@ -49,6 +49,8 @@ _templates.filters.update(
     moment=words.moment,
     duration=words.duration,
     counted=words.counted,
+    meaning=words.meaning,
+    merges_among=words.merges_among,
     when=words.when,
     day_of=words.day_of,
     prose=prose,

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
+from gitmart.api.pages.state import link
 from gitmart.api.queries.concentration import Holder, Measure
 from gitmart.api.queries.trends import Granularity
 from gitmart.api.switches import CountOnce, DateKind, Refs, Switches
@@ -83,6 +84,34 @@ def choices(view: Switches) -> list[Choice]:
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A time to choose with a click: its words, the address of the page of that time, whether it is shown."""
+
+    words: str
+    address: str
+    is_chosen: bool
+
+
+def times(path: str, view: Switches, known: date) -> list[Time]:
+    """
+    Return all time, the last year and the last 90 days of a page with all else that was chosen.
+
+    They end with the last day of which anything is known; there are none if it is one of the calendar's first.
+    """
+    if known < date.min + timedelta(days=366):
+        return []
+    made = []
+    for words, days in _TIMES:
+        since = known - timedelta(days=days - 1) if days else None
+        begins = {"since": since, "until": None}
+        if "cursor" in type(view).model_fields:
+            begins["cursor"] = None
+        address = link(path, view.model_copy(update=begins))
+        made.append(Time(words, address, view.until is None and view.since == since))
+    return made
+
+
 def classes(view: Switches) -> list[Option]:
     """Return the classes of files, of which any may be chosen."""
     return [Option(each.value, each.value, view.classes is not None and each in view.classes) for each in FileClass]
@@ -116,6 +145,7 @@ def _time(since: date | None, until: date | None) -> str:
     return f"until {until}" if until else "of all time"
 
 
+_TIMES = (("all time", None), ("the last 365 days", 365), ("the last 90 days", 90))
 _PERIODS: dict[Granularity | None, str] = {
     None: "chosen to fit",
     **{each: f"{each.value}s" for each in Granularity},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from fastapi import APIRouter, Request
@@ -19,7 +19,7 @@ from gitmart.api.pages.charts.scales import Tick, count_ticks
 from gitmart.api.pages.dependencies import ReaderOfPage
 from gitmart.api.pages.figures import partial_bands
 from gitmart.api.pages.repository import last_known
-from gitmart.api.pages.series import Span, span
+from gitmart.api.pages.series import Span, most_of, span
 from gitmart.api.pages.state import chosen, link
 from gitmart.api.pages.words import counted
 from gitmart.api.problems import not_found
@@ -59,6 +59,7 @@ class Beside:
 
     about: ComparedRepository
     says: str
+    note: str | None  # what is not known of it, while of another it is
     plot: Columns
     x_axis: list[Tick]
     partial: list[tuple[float, float]]
@@ -74,7 +75,8 @@ async def compare_page(request: Request, reader: ReaderOfPage) -> HTMLResponse:
     )
     if unknown:
         raise not_found("repository", "repository", unknown[0])
-    drawn, notes = await _drawn(reader, view, compared)
+    drawn, unit, notes = await _drawn(reader, view, compared)
+    known = max((last_known(each) for each in compared if each.last_processed_at), default=date.min)
     return html(
         request,
         "compare.html",
@@ -85,6 +87,9 @@ async def compare_page(request: Request, reader: ReaderOfPage) -> HTMLResponse:
         offered=[each for each in offered.rows if each.repository_id not in view.ids],
         compared=compared,
         drawn=drawn,
+        unit=unit,
+        times=choices.times("/compare", view, known),
+        is_of_one_age=len({each.first_commit_day for each in compared}) == 1,
         notes=notes,
         most=comparison.MOST,
         call=call("comparison", view, repository=view.ids),
@@ -93,16 +98,16 @@ async def compare_page(request: Request, reader: ReaderOfPage) -> HTMLResponse:
 
 async def _drawn(
     reader: ReaderOfPage, view: CompareView, compared: list[ComparedRepository]
-) -> tuple[list[Beside], list[str]]:
-    """Return the charts of one scale and one time, and what one must know of their periods."""
+) -> tuple[list[Beside], str, list[str]]:
+    """Return the charts of one scale and one time, how long their periods are, and what one must know of these."""
     begins = [each.first_commit_day for each in compared if each.first_commit_day]
     if not begins:
-        return [], []
+        return [], "", []
     known = {each.repository_id: last_known(each) for each in compared}
     last = min(view.until or date.max, max(known.values()))
     first = view.since or min(begins)
     if first > last:
-        return [], []
+        return [], "", []
     granularity = view.granularity_for(first, last)
     all_rows = await asyncio.gather(
         *(trends.trends(reader, granularity, view, repository=each.repository_id) for each in compared)
@@ -110,17 +115,31 @@ async def _drawn(
     of = span(first, last, granularity, starts_whole=view.since is None, is_over=last < max(known.values()))
     commits = [filled(of.periods, {row.period_start: row.commits for row in rows}) for rows in all_rows]
     ticks = count_ticks(max(max(each) for each in commits), 3)
-    return [_beside(view, about, of, values, ticks) for about, values in zip(compared, commits, strict=True)], of.notes
+    drawn = [
+        _beside(view, about, of, values, ticks, known[about.repository_id])
+        for about, values in zip(compared, commits, strict=True)
+    ]
+    return drawn, granularity.value, of.notes
 
 
-def _beside(view: CompareView, about: ComparedRepository, of: Span, commits: list[int], ticks: list[int]) -> Beside:
+def _beside(
+    view: CompareView, about: ComparedRepository, of: Span, commits: list[int], ticks: list[int], known: date
+) -> Beside:
     unit = of.granularity.value
+    note = None
+    if about.last_processed_at is None:
+        note = "It has not been read so far: nothing is known of it."
+    elif known < of.last:
+        note = f"It was last read on {known}: what is shaded after that is not known; do not read it as a fall."
+    says = "No commit."
+    if sum(commits):
+        says = f"{counted(sum(commits), 'commit')}, the first on {about.first_commit_day}{most_of(of, commits)}."
     return Beside(
         about,
-        f"{about.repository_name}: {counted(sum(commits), 'commit')} in {counted(len(commits), unit)}, "
-        f"{max(commits):,} in the {unit} with most.",
+        says,
+        note,
         columns([commits], ticks),
         x_axis(of.periods, of.granularity),
-        partial_bands(of.periods),
+        partial_bands([replace(each, is_whole=each.is_whole and each.end <= known) for each in of.periods]),
         call("trends", view, granularity=unit, repository=about.repository_id),
     )

@@ -18,13 +18,14 @@ from gitmart.api.pages.series import YEAR, calendar_chart, commits_chart, hours_
 from gitmart.api.pages.state import chosen, link, parameters
 from gitmart.api.pages.words import day_of
 from gitmart.api.problems import not_found
-from gitmart.api.queries import contributors, hours, repositories, trends
+from gitmart.api.queries import contributors, hours, organizations, repositories, trends
 from gitmart.api.queries.builds import standing
 from gitmart.api.queries.contributors import ContributorSort
 from gitmart.api.queries.paging import BIGINT, MOST_ROWS, Paging
 from gitmart.api.switches import CommitSwitches, Switches
 
 PAGE_SIZE = 50
+MOST_ORGANIZATIONS = 10
 
 router = APIRouter(include_in_schema=False)
 
@@ -60,14 +61,20 @@ async def contributors_page(request: Request, reader: ReaderOfPage) -> HTMLRespo
         about = await repositories.about(reader, view.repository)
         if about is None:
             raise not_found("repository", "repository", view.repository)
-    page = await contributors.listing(
-        reader,
-        view,
-        repository=view.repository,
-        search=view.q,
-        sort=view.sort,
-        paging=Paging(PAGE_SIZE, view.cursor),
+    page, theirs, builds = await asyncio.gather(
+        contributors.listing(
+            reader,
+            view,
+            repository=view.repository,
+            search=view.q,
+            sort=view.sort,
+            paging=Paging(PAGE_SIZE, view.cursor),
+        ),
+        organizations.organizations(reader, view, repository=view.repository),
+        standing(reader),
     )
+    built = builds.last_good.started_at if builds.last_good else None
+    read = about.last_processed_at if about else built
     made = call("contributors", view, repository=view.repository, search=view.q, sort=view.sort.value, limit=MOST_ROWS)
     return html(
         request,
@@ -76,7 +83,12 @@ async def contributors_page(request: Request, reader: ReaderOfPage) -> HTMLRespo
         sorts=ContributorSort,
         about=about,
         page=page,
+        namesakes=contributors.namesakes(page.rows),
+        organizations=theirs[:MOST_ORGANIZATIONS],
+        has_more_organizations=len(theirs) > MOST_ORGANIZATIONS,
+        organizations_call=call("organizations", view, repository=view.repository),
         call=made,
+        times=choices.times("/contributors", view, day_of(read)) if read else [],
         choices=choices.choices(view),
         classes=choices.classes(view),
         says=choices.says(view),
@@ -102,6 +114,7 @@ async def contributor_page(request: Request, contributor: Id, reader: ReaderOfPa
     days_known = [day_of(built.started_at)] if built else []
     days_known += [summary.last_day] if summary.last_day else []
     known = max(days_known, default=date.min)
+    shown["times"] = choices.times(shown["action"], view, known)
     last = min(view.until or known, known)
     first = view.since or summary.first_day
     if not summary.commits or first is None or first > last:
@@ -127,6 +140,6 @@ async def contributor_page(request: Request, contributor: Id, reader: ReaderOfPa
             "calendar": calendar_chart(days, last, by_day),
             "hours": hours_chart(times, by_hour),
         },
-        summary_call=call(f"contributor/{contributor}/summary", view),
+        repositories_call=call(f"contributor/{contributor}/repositories", view),
         **shown,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -14,8 +15,9 @@ from gitmart.api.pages.calls import call
 from gitmart.api.pages.charts.columns import Bar, sparkline
 from gitmart.api.pages.charts.periods import filled, periods
 from gitmart.api.pages.dependencies import ReaderOfPage, Sought
+from gitmart.api.pages.figures import partial_bands
 from gitmart.api.pages.state import chosen, link
-from gitmart.api.pages.words import counted
+from gitmart.api.pages.words import counted, day_of
 from gitmart.api.queries import overview as queries
 from gitmart.api.queries.builds import standing
 from gitmart.api.queries.paging import MOST_ROWS
@@ -23,6 +25,7 @@ from gitmart.api.queries.trends import Granularity
 from gitmart.api.switches import Switches
 
 PAGE_SIZE = 25
+CURRENT = timedelta(days=1)  # what was read the day before a build is as good as of its day
 MOST_PAGES = 10_000  # PostgreSQL counts rows that are passed over
 # What people expect of a first click: names upwards, figures downwards.
 UPWARDS = {queries.Sort.NAME, queries.Sort.ABSENCE_FACTOR}
@@ -78,20 +81,44 @@ async def overview(request: Request, reader: ReaderOfPage) -> HTMLResponse:
         sorts=queries.Sort,
         totals=totals,
         found=found.found,
-        rows=[(each, *_activity(each)) for each in found.repositories],
+        rows=[Row(each, *_activity(each)) for each in found.repositories],
         last_page=max(-(-found.found // PAGE_SIZE), 1),
         builds=builds,
         call=call("repositories", Switches(), search=listing.q, limit=MOST_ROWS),
     )
 
 
-def _activity(repository: queries.Overview) -> tuple[list[Bar], str]:
-    """Return the bars of the months and what they say."""
+def _activity(repository: queries.Overview) -> tuple[list[Bar], list[tuple[float, float]], str, str, date | None]:
+    """Return the bars of the months, those not known whole, what both say, the scale, and where knowledge ends."""
     today = repository.summarized_on
+    last = day_of(repository.last_processed_at) if repository.last_processed_at else date.min
+    known_until = last if last < today - CURRENT else None
     months = periods(_months_before(today, queries.MONTHS - 1), today, Granularity.MONTH)
+    if known_until:
+        months = [replace(month, is_whole=month.is_whole and month.end <= known_until) for month in months]
     commits = filled(months, repository.months)
     says = f"{counted(sum(commits), 'commit')} in 13 months, {max(commits):,} in the month with most"
-    return sparkline(commits), says
+    if known_until:
+        says += f"; nothing is known after {known_until}"
+    return (
+        sparkline(commits),
+        partial_bands(months),
+        says,
+        f"at most {max(commits):,}" if any(commits) else "none",
+        known_until,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A repository in the list with its months; `known_until` if that is days before the build that counted them."""
+
+    about: queries.Overview
+    bars: list[Bar]
+    partial: list[tuple[float, float]]
+    says: str
+    scale: str
+    known_until: date | None
 
 
 def _months_before(day: date, months: int) -> date:

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from gitmart.api.pages import choices
 from gitmart.api.pages.answer import html
 from gitmart.api.pages.calls import call
-from gitmart.api.pages.charts.curve import Curve, concentration_curve
+from gitmart.api.pages.charts.curve import Curve, concentration_curve, thinned
 from gitmart.api.pages.dependencies import Id, ReaderOfPage
 from gitmart.api.pages.figures import Figure, Table
 from gitmart.api.pages.live import EXTRACTIONS
@@ -27,6 +27,7 @@ from gitmart.api.queries.paging import MOST_ROWS, Paging
 from gitmart.api.switches import CommitSwitches
 
 TOP = 10  # people
+CURVE_POINTS = 2000  # up to so many people the curve is exact; what is drawn of it is thinned
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,6 +47,7 @@ async def repository_page(request: Request, repository: Id, reader: ReaderOfPage
     shown |= {"says": choices.says(view), "summary": summary, "action": f"/repositories/{repository}"}
     shown["chosen"] = view.model_dump(mode="json", exclude_defaults=True, include=set(view.NAMES))
     shown |= {"quality": quality, "builds": builds}
+    shown["times"] = choices.times(f"/repositories/{repository}", view, known) if summary.last_processed_at else []
     if not summary.commits or first is None or first > last:
         return html(request, "repository.html", charts=None, **shown)
     granularity = view.granularity_for(first, last)
@@ -55,7 +57,9 @@ async def repository_page(request: Request, repository: Id, reader: ReaderOfPage
         trends.trends(reader, granularity, view, repository=repository),
         trends.trends(reader, trends.Granularity.DAY, year, repository=repository),
         hours.hours(reader, commit_switches, repository=repository),
-        concentration.curve(reader, view, repository=repository, measure=view.measure, of_whom=view.of_whom),
+        concentration.curve(
+            reader, view, repository=repository, measure=view.measure, of_whom=view.of_whom, points=CURVE_POINTS
+        ),
         contributors.listing(reader, view, repository=repository, paging=Paging(TOP)),
     )
     held = await concentration.concentration(
@@ -72,11 +76,12 @@ async def repository_page(request: Request, repository: Id, reader: ReaderOfPage
         charts={
             "commits": commits_chart(of, rows, by_period, undated=undated),
             "people": people_chart(of, rows, by_period),
-            "concentration": concentration_chart(view, held, curve, repository),
+            "concentration": concentration_chart(view, held, curve, summary),
             "calendar": calendar_chart(days, last, by_day),
             "hours": hours_chart(times, by_hour),
         },
         people=people.rows,
+        namesakes=contributors.namesakes(people.rows),
         people_call=call("contributors", view, repository=repository, limit=MOST_ROWS),
         **shown,
     )
@@ -104,11 +109,23 @@ def concentration_chart(
     view: choices.RepositoryView,
     held: concentration.Concentration,
     points: list[concentration.CurvePoint],
-    repository: int,
+    summary: repositories.RepositorySummary,
 ) -> ConcentrationChart:
     """Return on how few the work rests."""
-    one, many = ("person", "people") if view.of_whom is concentration.Holder.CONTRIBUTOR else _ORGANISATIONS
-    measure = "commits" if view.measure is concentration.Measure.COMMITS else "changed lines"
+    is_of_people = view.of_whom is concentration.Holder.CONTRIBUTOR
+    one, many = ("person", "people") if is_of_people else ("organisation", "organisations")
+    is_of_commits = view.measure is concentration.Measure.COMMITS
+    measure = "commits" if is_of_commits else "changed lines"
+    notes = []
+    if not is_of_people:
+        everything = summary.commits if is_of_commits else summary.lines_added + summary.lines_deleted
+        notes.append(
+            f"{held.total:,} of {everything:,} {measure} are of organisations, as far as domains of addresses tell them; "
+            "the others are not in this chart."
+        )
+        measure += " of organisations"
+    if view.since is None:
+        notes.append("Whoever left long ago counts, too: choose a shorter time above to see on how few it rests now.")
     if held.absence_factor is None:
         half, says = "", f"There are no {measure} to be shared."
     elif held.holders == 1:
@@ -116,16 +133,17 @@ def concentration_chart(
     else:
         half = f"{counted(held.absence_factor, one, many)}: half or more"
         says = (
-            f"{held.absence_factor:,} of {counted(held.holders, one, many)} made half of the {measure} (absence factor "
-            f"{held.absence_factor:,}); the most active one made {percent(held.largest_share)}. "
+            f"{held.absence_factor:,} of {counted(held.holders, one, many)} made half of the {measure} "
+            f"({'absence' if is_of_people else 'elephant'} factor {held.absence_factor:,}); "
+            f"the most active one made {percent(held.largest_share)}. "
             f"Gini coefficient {decimal(held.gini_coefficient)}: 0 is all alike, near 1 is one alone."
         )
     made = call(
         "lorenz-curve",
         view,
-        repository=repository,
-        measure=view.measure.value if view.measure is not concentration.Measure.COMMITS else None,
-        of_whom=view.of_whom.value if view.of_whom is not concentration.Holder.CONTRIBUTOR else None,
+        repository=summary.repository_id,
+        measure=None if is_of_commits else view.measure.value,
+        of_whom=None if is_of_people else view.of_whom.value,
     )
     return ConcentrationChart(
         Figure(
@@ -134,18 +152,19 @@ def concentration_chart(
             says,
             (
                 (
-                    f"From left to right stand the {many}, the most active first; the curve says which part of all "
+                    f"From left to right stand the {many}, the most active first; the curve says which share of all "
                     f"{measure} they made together. The steeper it begins, the fewer did most of it. On the dashed line "
                     f"all would have made equally many."
                 ),
                 "A small absence factor is a risk if these few leave; it is no judgement of them or of the others.",
             ),
             Table(
-                (f"most active {many}", f"part of the {many}", f"part of the {measure}"),
+                (f"most active {many}", f"share of the {many}", f"share of the {measure}"),
                 _from_most_active(points),
             ),
+            notes,
             metrics=("Absence factor (bus factor)", "Gini coefficient", "Largest share")
-            if view.of_whom is concentration.Holder.CONTRIBUTOR
+            if is_of_people
             else ("Elephant factor", "Gini coefficient"),
             api=made.api,
             csv=made.csv,
@@ -159,16 +178,16 @@ def concentration_chart(
     )
 
 
-_ORGANISATIONS = ("organisation", "organisations")
-
-
 def _from_most_active(points: list[concentration.CurvePoint]) -> list[tuple[str, str, str]]:
-    """Return the points of the curve as they are drawn: counted up from the most active."""
+    """Return the points of the curve that are drawn: counted up from the most active."""
     if not points:
         return []
     everybody = points[-1].holders
     left_out = [(0, 0.0, 0.0), *((point.holders, point.holder_share, point.amount_share) for point in points[:-1])]
-    return [
+    rows = [
         (f"{everybody - holders:,}", percent(1 - people), percent(1 - amount))
         for holders, people, amount in reversed(left_out)
     ]
+    # The drawing has a point at 0 besides.
+    drawn = thinned([0.0, *(100 * (1 - people) for _, people, _ in reversed(left_out))])
+    return [rows[at - 1] for at in drawn[1:]]

@@ -20,6 +20,7 @@ from gitmart.api.queries.trends import Granularity, TrendRow
 MOST_COLUMNS = 400
 LONGEST = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}  # days of a period
 YEAR = timedelta(days=7 * WEEKS)
+LEAST_FOR_A_SHARE = 20  # commits
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def commits_chart(of: Span, rows: Sequence[TrendRow], call: Call, *, undated: in
             f"{counted(undated, 'commit has', 'commits have')} no believable date and no column; the total has them."
         )
     says = f"{counted(sum(commits), 'commit')} in {counted(len(commits), unit)}"
-    says += _most(of, commits)
+    says += most_of(of, commits)
     return ColumnChart(
         Figure(
             "commits",
@@ -123,13 +124,13 @@ def commits_chart(of: Span, rows: Sequence[TrendRow], call: Call, *, undated: in
     )
 
 
-def _most(of: Span, values: Sequence[int]) -> str:
-    """Return in words where the highest column is; how high it is if there are several."""
+def most_of(of: Span, values: Sequence[int], what: str = "") -> str:
+    """Return in words where the highest column is; how high it is if there are several. `what` are its units."""
     most = max(values)
     if list(values).count(most) > 1:
-        return f"; at most {most:,} in a {of.granularity.value}"
+        return f"; at most {most:,}{what} in a {of.granularity.value}"
     before = {Granularity.DAY: "on", Granularity.WEEK: "in the"}.get(of.granularity, "in")
-    return f"; most {before} {name(of.periods[values.index(most)].start, of.granularity)}: {most:,}"
+    return f"; most{what} {before} {name(of.periods[values.index(most)].start, of.granularity)}: {most:,}"
 
 
 def people_chart(of: Span, rows: Sequence[TrendRow], call: Call) -> ColumnChart:
@@ -139,7 +140,7 @@ def people_chart(of: Span, rows: Sequence[TrendRow], call: Call) -> ColumnChart:
     unit = of.granularity.value
     both = [old + fresh for old, fresh in zip(returning, new, strict=True)]
     says = f"{counted(sum(new), 'person', 'people')} had their first commit in this time"
-    says += _most(of, both)
+    says += most_of(of, both, " people")
     return ColumnChart(
         Figure(
             "people",
@@ -234,11 +235,13 @@ def hours_chart(rows: Sequence[HourRow], call: Call) -> HoursChart:
     if total:
         most = max(commits.values())
         busiest = [place for place, count in commits.items() if count == most]
-        says = f"{counted(total, 'commit')}"
-        if len(busiest) == 1:
+        says = f"{counted(total, 'commit')} with a date"
+        if len(busiest) == 1 and total > 1:
             [(weekday, hour)] = busiest
             says += f"; most on {WEEKDAYS[weekday - 1]} from {hour}:00 to {hour + 1}:00: {most:,}"
-        says += f". {percent(outside / total)} on Saturday, Sunday, before 9:00 or from 18:00 on."
+        # A part of a handful would be read as a habit.
+        share = f" ({percent(outside / total)})" if total >= LEAST_FOR_A_SHARE else ""
+        says += f". {outside:,} of them{share} on Saturday, Sunday, before 9:00 or from 18:00 on."
     else:
         says = "No commit with a date."
     return HoursChart(
@@ -251,15 +254,16 @@ def hours_chart(rows: Sequence[HourRow], call: Call) -> HoursChart:
                     "The area of a dot is the number of commits of an hour, on the clock of the author's own time zone as "
                     "it stands in the commit. Many servers and bots write UTC, and a rebase may change the hour."
                 ),
-                "The hours are those of commits, not of work. Always by the author's date.",
+                "Always by the author's date.",
             ),
             Table(
-                ("weekday and hour", "commits"),
+                ("weekday and hour on the author's clock", "commits"),
                 [
                     (f"{WEEKDAYS[weekday - 1]} {hour}:00", f"{count:,}")
                     for (weekday, hour), count in sorted(commits.items())
                 ],
             ),
+            ("The hours are those of commits, not of work.",),
             metrics=("Activity dates and times", "Outside work hours"),
             api=call.api,
             csv=call.csv,

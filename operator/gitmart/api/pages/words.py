@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 
 from markupsafe import Markup
 
+from gitmart.contract.outcomes import MEANINGS, Outcome
+
 
 def number(value: float | None) -> str:
     """Return a count with groups of three digits; a dash for none."""
@@ -31,6 +33,20 @@ def decimal(value: float | None) -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """Return a count with its noun: 1 commit, 2 commits."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def meaning(outcome: str | None) -> str:
+    """Return what the outcome of a run stands for, in a sentence; nothing of one that this version does not know."""
+    return MEANINGS[Outcome(outcome)].summary if outcome in set(Outcome) else ""
+
+
+def merges_among(count: int, counted_in: bool) -> str:
+    """Return how many of some commits are merges; `counted_in`: whether merges count at all."""
+    if not counted_in:
+        return "merges left out"
+    if count == 0:
+        return "no merge among them"
+    return f"{count:,} of them " + ("a merge" if count == 1 else "merges")
 
 
 def day(value: date | datetime | None) -> str:

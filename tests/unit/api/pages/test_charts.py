@@ -146,10 +146,23 @@ def test_the_curve_begins_with_the_most_active_and_shows_where_half_is_made() ->
     assert drawn.path == "M0.00 100.00L25.00 30.00L50.00 20.00L75.00 10.00L100.00 0.00"
 
 
-def test_half_lies_on_the_curve_between_two_of_its_points() -> None:
+def test_where_half_is_made_never_stands_below_half() -> None:
+    """The line between two points of a thinned curve passes below what these few made."""
     drawn = concentration_curve([(0.5, 0.2), (1, 1)], 4, 1)
 
-    assert drawn.half == Point(25, 60)
+    assert drawn.half == Point(25, 50)
+    assert drawn.points == [Point(0, 100), Point(25, 50), Point(50, 20), Point(100, 0)]
+
+
+def test_a_curve_keeps_each_of_the_most_active_and_one_of_a_hundredth_of_the_others() -> None:
+    everybody = 2000
+    lorenz = [(number / everybody, number / everybody) for number in range(1, everybody + 1)]
+    drawn = concentration_curve(lorenz, everybody, 1000)
+
+    assert [round(point.x * everybody / 100) for point in drawn.points[:52]] == [*range(51), 70]
+    assert len(drawn.points) <= 50 + 1 + 100
+    assert drawn.points[-1] == Point(100, 0)
+    assert drawn.half == Point(50, 50)
 
 
 def test_a_curve_of_nobody_has_no_half() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import QueryParams
 
 from gitmart.api.pages import words
-from gitmart.api.pages.choices import RepositoryView, choices, says
+from gitmart.api.pages.choices import RepositoryView, SeriesView, choices, says, times
 from gitmart.api.pages.prose import prose
 from gitmart.api.pages.series import span
 from gitmart.api.pages.state import chosen, link, parameters
@@ -96,6 +96,37 @@ def test_no_part_is_rounded_to_nothing_or_to_all(part: float | None, expected: s
 )
 def test_durations_are_written_in_two_units_at_most(seconds: float | None, expected: str) -> None:
     assert words.duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("merges", "counted_in", "expected"),
+    [
+        pytest.param(0, True, "no merge among them", id="none"),
+        pytest.param(1, True, "1 of them a merge", id="one"),
+        pytest.param(1_200, True, "1,200 of them merges", id="many"),
+        pytest.param(0, False, "merges left out", id="left-out"),
+    ],
+)
+def test_merges_are_told_in_words(merges: int, counted_in: bool, expected: str) -> None:
+    assert words.merges_among(merges, counted_in) == expected
+
+
+def test_an_outcome_has_a_meaning_unless_it_is_of_another_version() -> None:
+    assert words.meaning("DataFailed") == "dbt ran; a model or a test of severity error failed."
+    assert [words.meaning(outcome) for outcome in (None, "ResultLost", "OfTheFuture")] == ["", "", ""]
+
+
+def test_times_to_choose_end_with_the_last_day_that_is_known() -> None:
+    view = SeriesView(bots=False, since=date(2022, 1, 1), until=date(2022, 12, 31))
+    offered = times("/repositories/1", view, date(2024, 3, 1))
+    assert [(time.words, time.address, time.is_chosen) for time in offered] == [
+        ("all time", "/repositories/1?bots=false", False),
+        ("the last 365 days", "/repositories/1?bots=false&since=2023-03-03", False),
+        ("the last 90 days", "/repositories/1?bots=false&since=2023-12-03", False),
+    ]
+    shown = times("/repositories/1", SeriesView(since=date(2023, 12, 3)), date(2024, 3, 1))
+    assert [time.is_chosen for time in shown] == [False, False, True]
+    assert times("/repositories/1", view, date.min + timedelta(days=1)) == []
 
 
 def test_counts_and_moments() -> None:
