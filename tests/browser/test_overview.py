@@ -64,15 +64,34 @@ def test_activity_of_the_last_thirteen_months_and_the_trend_are_drawn(
     assert rows(page, "table.overview")[0][4] == f"0 ▼ down from {before} in the 90 before"
 
 
+def test_a_bot_that_is_the_most_active_one_is_called_a_bot(visit: Visit, sample_warehouse: Warehouse) -> None:
+    change = (
+        "update analytics.fct_repository_contributors as c set contributor_kind = %s from analytics.dim_repository as r"
+        " where r.repository_id = c.repository_id and repository_name = 'shed' and commit_rank = 1"
+    )
+    sample_warehouse.query(change, "bot")
+    try:
+        page = visit("/?q=SHED&sort=checked")
+    finally:
+        sample_warehouse.query(change, "human")
+    [cells] = rows(page, "table.overview")
+    assert "the most active one, a bot, made" in cells[6]
+    [cells] = rows(visit("/?q=shed&sort=checked"), "table.overview")
+    assert "the most active one made" in cells[6]
+
+
 def test_what_was_not_read_is_not_told_as_a_fall(visit: Visit, sample_warehouse: Warehouse) -> None:
     kept = sample_warehouse.query(
         "select repository_id, summarized_on, last_processed_at, state from analytics.repository_summary"
+    )
+    recent = dict(
+        sample_warehouse.query("select repository_name, commits_last_90_days from analytics.repository_summary")
     )
     sample_warehouse.query(
         "update analytics.repository_summary set summarized_on = '2023-12-20',"
         " state = case when repository_name = 'empty' then 'pending' else state end,"
         " last_processed_at = case repository_name when 'garden' then timestamptz '2023-10-01 12:00+00'"
-        " when 'empty' then null else '2023-12-19 12:00+00' end"
+        " when 'empty' then null when 'shed' then '2023-12-19 12:00+00' else '2023-09-21 12:00+00' end"
     )
     try:
         page = visit("/?sort=name&reverse=true")
@@ -85,7 +104,8 @@ def test_what_was_not_read_is_not_told_as_a_fall(visit: Visit, sample_warehouse:
             )  # fmt: skip
 
     shown = {cells[0].split()[0]: cells for cells in rows(page, "table.overview")}
-    assert shown["garden"][4].endswith("known up to 2023-10-01 alone")
+    assert shown["garden"][4] == f"{recent['garden']} known up to 2023-10-01 alone"
+    assert shown["<script>alert(1)<∕script>"][4] == "– known up to 2023-09-21 alone"
     assert "▼ down from" in shown["shed"][4]  # read the day before the build
     assert (shown["empty"][2:6]) == ["not known", "–", "–", "–"]
     lines = page.locator("table.overview tbody tr .sparkline")
@@ -93,7 +113,7 @@ def test_what_was_not_read_is_not_told_as_a_fall(visit: Visit, sample_warehouse:
         (line.locator(".partial").count(), "known after 2023-10-01" in (line.get_attribute("aria-label") or ""))
         for line in lines.all()
     )
-    assert unknown == [(1, False), (1, False), (3, True)]  # December; October to December
+    assert unknown == [(1, False), (3, True), (4, False)]  # December; from October on; from September on
 
 
 def test_the_list_is_searched_and_sorted_by_its_address(visit: Visit) -> None:

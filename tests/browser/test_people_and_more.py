@@ -116,7 +116,7 @@ def test_a_repository_that_was_not_read_of_late_is_shaded_in_a_comparison(
         sample_warehouse.query(change, read, ids["shed"])
     assert page.locator(f"[data-plot=commits-{ids['garden']}] .partial").count() == 0
     assert page.locator(f"[data-plot=commits-{ids['shed']}] .partial").count() == 4  # December to March
-    assert "It was last read on 2023-12-05: what is shaded after that is not known" in (
+    assert "It is known up to 2023-12-05 alone: what is shaded after that may lack commits" in (
         page.locator("main").text_content() or ""
     )
     measures = {cells[0]: cells[1:] for cells in rows(page, "#measures")}
@@ -141,7 +141,7 @@ def test_comparison_is_what_the_marts_say(visit: Visit, ids: dict[str, int], sam
         commits, people, factor = expected[name]
         assert number(measures["Commits"][at]) == commits
         assert number(measures["People"][at]) == people
-        assert measures["Half of the commits by"][at] == f"{factor} of {people}"
+        assert measures["Half of the commits by so many people, of all"][at] == f"{factor} of {people}"
     # One scale: the same axis, and columns that are as high as their numbers.
     axes = page.locator(".plot .y-axis").all_text_contents()
     assert len(axes) == 2

@@ -130,7 +130,7 @@ def _beside(
     if about.last_processed_at is None:
         note = "It has not been read so far: nothing is known of it."
     elif known < of.last:
-        note = f"It was last read on {known}: what is shaded after that is not known; do not read it as a fall."
+        note = f"It is known up to {known} alone: what is shaded after that may lack commits; do not read it as a fall."
     says = "No commit."
     if sum(commits):
         says = f"{counted(sum(commits), 'commit')}, the first on {about.first_commit_day}{most_of(of, commits)}."

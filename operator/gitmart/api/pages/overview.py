@@ -26,6 +26,7 @@ from gitmart.api.switches import Switches
 
 PAGE_SIZE = 25
 CURRENT = timedelta(days=1)  # what was read the day before a build is as good as of its day
+RECENT = timedelta(days=90)
 MOST_PAGES = 10_000  # PostgreSQL counts rows that are passed over
 # What people expect of a first click: names upwards, figures downwards.
 UPWARDS = {queries.Sort.NAME, queries.Sort.ABSENCE_FACTOR}
@@ -119,6 +120,11 @@ class Row:
     says: str
     scale: str
     known_until: date | None
+
+    @property
+    def is_recent_known(self) -> bool:
+        """Whether anything is known of the last 90 days."""
+        return self.known_until is None or self.known_until > self.about.summarized_on - RECENT
 
 
 def _months_before(day: date, months: int) -> date:

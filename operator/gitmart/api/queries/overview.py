@@ -37,6 +37,7 @@ class Overview(BaseModel):
     contributors: int
     absence_factor: int | None
     largest_share: float | None = Field(description="Part of the commits that the most active person made, 0 to 1.")
+    largest_kind: str | None = Field(description="What the most active person is: human, bot or assistant.")
     last_commit_at: datetime | None
     commits_last_90_days: int
     commits_90_days_before: int = Field(description="Of the 90 days before the last 90.")
@@ -128,7 +129,7 @@ activity as (
     group by activity.repository_id
 ),
 first as (
-    select repository_id, commit_share as largest_share
+    select repository_id, commit_share as largest_share, contributor_kind as largest_kind
     from {schema}.fct_repository_contributors
     where commit_rank = 1 and repository_id in (select repository_id from chosen)
 )
@@ -136,6 +137,7 @@ select
     (select count(*) from found) as found,
     chosen.*,
     first.largest_share,
+    first.largest_kind,
     coalesce(activity.commits_90_days_before, 0) as commits_90_days_before,
     coalesce(activity.months, '{{}}') as months
 from (select 1) as once
