@@ -24,6 +24,7 @@ def test_marts_that_are_not_there_yet_are_told(open_page: Callable[..., Page], w
     with served(warehouse.url("gitmart_read")) as address:
         page = open_page(address, "/", 503)
         assert page.locator("h1").text_content() == "There are no marts yet"
+        assert "gitmart transform" in page.locator("main code").all_text_contents()
         picture(page, "no-marts")
 
 
