@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,24 @@ def until_refused(client: httpx.Client, token: str, status: int) -> tuple[list[h
         answers.append(answer)
         assert len(answers) < 2 * BURST
     return answers, answer
+
+
+@pytest.mark.parametrize("path", [DATA, "/openapi.json", "/docs/dbt", "/nowhere"])
+def test_a_head_leaves_its_connection_for_what_follows(guarded: Served, path: str) -> None:
+    """http.client sees what is on the connection; what asked for a head reads no body, even if there is one."""
+    asking = HTTPConnection(guarded.address.partition("//")[2], timeout=30)
+    try:
+        asking.connect()
+        connected = asking.sock
+        for method in ("HEAD", "HEAD", "GET"):
+            asking.request(method, path, headers=bearer(FIRST) | {"X-Forwarded-For": "192.0.2.77"})
+            answer = asking.getresponse()
+            assert (answer.status, answer.will_close) == (404 if path == "/nowhere" else 200, False)
+            assert bool(answer.read()) is (method == "GET")
+            assert asking.sock is connected
+    finally:
+        asking.close()
+    assert not [line for line in guarded.lines if line["message"] == "a request failed"]
 
 
 def test_who_asks_too_often_waits(client: httpx.Client, guarded: Served) -> None:

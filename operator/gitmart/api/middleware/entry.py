@@ -51,7 +51,8 @@ class Entry:
         told = self._told(scope)
         is_head = method == "HEAD"
         if is_head:
-            scope["method"] = "GET"  # what a HEAD is answered with is that of a GET, without its body
+            # What a HEAD is answered with is that of a GET, without its body. The server goes by the scope that it gave.
+            scope = {**scope, "method": "GET"}
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
