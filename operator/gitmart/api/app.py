@@ -18,6 +18,7 @@ from gitmart.api.hooks.runs import opened
 from gitmart.api.middleware.authentication import Authenticator
 from gitmart.api.middleware.body import BodyLimit
 from gitmart.api.middleware.cache import Cache
+from gitmart.api.middleware.compression import Compression
 from gitmart.api.middleware.entry import Entry
 from gitmart.api.middleware.gate import PUBLIC, Gate
 from gitmart.api.middleware.meters import Meters
@@ -121,6 +122,7 @@ def _surround(app: FastAPI, settings: Settings, authenticator: Authenticator, ca
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["GET", "HEAD"],
             allow_headers=["Authorization", "If-None-Match"], expose_headers=EXPOSED, max_age=600,
         )  # fmt: skip
+    app.add_middleware(Compression)
     app.add_middleware(
         Entry, root_path=settings.root_path, hsts=settings.hsts, meters=meters, access_log=settings.access_log
     )

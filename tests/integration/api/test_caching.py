@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,48 @@ def test_what_was_asked_is_kept_in_whatever_order_of_parameters(client: httpx.Cl
     assert head.headers["Content-Length"] == first.headers["Content-Length"]
     other = client.get(f"{SUMMARY}?bots=false&merges=false")
     assert other.headers["ETag"] != first.headers["ETag"]
+
+
+GZIP, PLAIN = {"Accept-Encoding": "gzip"}, {"Accept-Encoding": "identity"}
+
+
+@pytest.mark.parametrize("path", ["/", "/repositories/1", "/analytics/metrics"])
+def test_an_answer_is_the_same_in_either_coding(client: httpx.Client, served: Served, path: str) -> None:
+    plain, hits = client.get(path, headers=PLAIN), cached(served, "hit")
+    zipped, head, plain_head = (
+        client.get(path, headers=GZIP),
+        client.head(path, headers=GZIP),
+        client.head(path, headers=PLAIN),
+    )
+
+    assert cached(served, "hit") == hits + 3, "one answer is kept for both"
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert zipped.content == plain.content
+    assert zipped.num_bytes_downloaded < len(plain.content)
+    assert int(zipped.headers["Content-Length"]) == zipped.num_bytes_downloaded
+    assert zipped.headers["ETag"] == plain.headers["ETag"]
+    for answer in (plain, zipped, head, plain_head):
+        assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+    lengths = [answer.headers["Content-Length"] for answer in (plain, zipped)]
+    assert [answer.headers["Content-Length"] for answer in (plain_head, head)] == lengths
+    for coding in (GZIP, PLAIN):
+        known = client.get(path, headers=coding | {"If-None-Match": zipped.headers["ETag"]})
+        assert (known.status_code, known.headers["Vary"]) == (304, "Accept, Accept-Encoding")
+        assert "Content-Encoding" not in known.headers
+
+
+def test_what_is_not_kept_is_compressed_and_what_gets_no_smaller_is_not(client: httpx.Client, served: Served) -> None:
+    [style] = re.findall(r'href="(/assets/style[^"]*)"', client.get("/").text)
+    for path in (style, "/openapi.json"):
+        plain, zipped = client.get(path, headers=PLAIN), client.get(path, headers=GZIP)
+        assert (plain.headers.get("Content-Encoding"), zipped.headers["Content-Encoding"]) == (None, "gzip")
+        assert zipped.content == plain.content
+    for form in ("parquet", "arrow"):
+        answer = client.get(f"/analytics/hours?format={form}", headers=GZIP)
+        assert (answer.status_code, "Content-Encoding" in answer.headers) == (200, False)
+    figures = httpx.get(f"{served.metrics}/metrics", headers=GZIP)
+    assert "Content-Encoding" not in figures.headers, "asked for beside the process, every few seconds"
 
 
 def test_an_answer_that_is_known_is_not_sent_again(client: httpx.Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -24,13 +25,13 @@ KIND: Headers = [(b"content-type", b"text/plain")]
 class Client:
     """Sends one request, and keeps what comes back."""
 
-    def __init__(self, cache: Cache, path: str = "/a") -> None:
+    def __init__(self, cache: Cache, path: str = "/a", headers: Headers | None = None) -> None:
         self.told = Told(path)
         self.messages: list[Message] = []
         self.gone = asyncio.Event()
         scope: Scope = {
             "type": "http", "method": "GET", "path": path, "root_path": "", "query_string": b"", "scheme": "http",
-            "headers": [], "state": {}, "app": Starlette(), KEY: self.told,
+            "headers": headers or [], "state": {}, "app": Starlette(), KEY: self.told,
         }  # fmt: skip
         self._bodies: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
         self.task = asyncio.create_task(cache(scope, self._receive, self._send))
@@ -149,6 +150,34 @@ def test_what_is_not_for_all_comes_whole_and_is_not_kept(headers: Headers, piece
             assert b"etag" not in client.headers
             assert b"cache-control" in client.headers
         assert (app.asked, len(cache.answers)) == (2, 0)
+
+    asyncio.run(run())
+
+
+def test_what_is_kept_is_compressed_once_and_takes_the_less_room() -> None:
+    async def run() -> None:
+        whole = b"0123456789" * 10_000
+
+        async def answer(send: Send) -> None:
+            await start(send)
+            await body(send, whole)
+
+        app = Application(answer)
+        cache = cache_of(app)
+        zipping: Headers = [(b"accept-encoding", b"gzip")]
+        clients = [Client(cache, headers=each) for each in ([], zipping, zipping)]
+        for client in clients:
+            await client.task
+        plain, first, second = clients
+        assert (app.asked, cache.answers.size < len(whole) / 10) == (1, True)
+        assert (plain.body, gzip.decompress(first.body)) == (whole, whole)
+        assert first.messages[1]["body"] is second.messages[1]["body"], "not compressed for each who asks"
+        assert plain.headers[b"etag"] == first.headers[b"etag"]
+        for headers in ([], zipping):
+            known = Client(cache, headers=[*headers, (b"if-none-match", first.headers[b"etag"])])
+            await known.task
+            assert (known.status, known.body) == (304, b"")
+            assert (b"vary", b"Accept-Encoding") in known.messages[0]["headers"]
 
     asyncio.run(run())
 

@@ -13,11 +13,16 @@ OVERHEAD = 500  # bytes of an entry besides its key, headers and body, about
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer with status 200. `route` is the template of its path, for figures."""
+    """
+    An answer with status 200. `route` is the template of its path, for figures.
+
+    `is_zipped`: the body is kept in gzip's format, and the headers say neither that nor how long it is.
+    """
 
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
     route: str
+    is_zipped: bool = False
 
     @property
     def size(self) -> int:

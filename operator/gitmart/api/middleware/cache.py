@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitmart import __version__
 from gitmart.api.middleware.answers import Answer, Answers
+from gitmart.api.middleware.compression import VARY, given
 from gitmart.api.middleware.flights import Check, Flight, Made, with_headers
 from gitmart.api.middleware.meters import Meters
 from gitmart.api.middleware.told import KEY, Cached, Told, header, matches, template_of, told_of
@@ -107,11 +108,12 @@ class Cache:
             if shown and is_match(shown, tag):
                 told.cached = Cached.NOT_MODIFIED
                 told.route = kept.route if kept else told.route
-                await _send(send, 304, Answer(validators(tag, settled.changed_at), b"", ""))
+                headers = (*validators(tag, settled.changed_at), VARY)
+                await _send(scope, send, 304, Answer(headers, b"", ""))
                 return
             if kept is not None:
                 told.cached, told.route = Cached.HIT, kept.route
-                await _send(send, 200, kept)
+                await _send(scope, send, 200, kept)
                 return
         await self._make(key, settled, state, scope, receive, send)
 
@@ -164,7 +166,7 @@ class Cache:
             made = await _unless(gone, asyncio.shield(flight.made))
             told.route = flight.route
             if isinstance(made, Made):
-                await _send(send, made.status, self._finished(made, key, settled))
+                await _send(scope, send, made.status, self._finished(made, key, settled))
             elif is_first:
                 told.cached = Cached.BYPASS
                 await _unless(gone, flight.stream(send))
@@ -183,7 +185,7 @@ class Cache:
         try:
             made = await _unless(gone, asyncio.shield(flight.made))
             if isinstance(made, Made):
-                await _send(send, made.status, with_headers(made.answer, (b"cache-control", b"no-store")))
+                await _send(scope, send, made.status, with_headers(made.answer, (b"cache-control", b"no-store")))
             else:
                 await _unless(gone, flight.stream(send))
         finally:
@@ -249,7 +251,12 @@ def _asking_for(key: Key, scope: Scope) -> Scope:
 
 
 def etag(watermark: str | None, key: Key) -> str:
-    """Return the entity tag of an answer; weak, since another replica may write the same in other bytes."""
+    """
+    Return the entity tag of an answer, the same for each coding.
+
+    It is weak, since another replica may write the same in other bytes; a strong one would tell codings apart, too
+    (RFC 9110, 8.8.3.3).
+    """
     return f'W/"{hashlib.sha256(repr((__version__, watermark, key)).encode()).hexdigest()[:32]}"'
 
 
@@ -294,6 +301,7 @@ async def _never() -> bool:
     return False
 
 
-async def _send(send: Send, status: int, answer: Answer) -> None:
+async def _send(scope: Scope, send: Send, status: int, answer: Answer) -> None:
+    answer = await given(answer, scope)
     await send({"type": "http.response.start", "status": status, "headers": list(answer.headers)})
     await send({"type": "http.response.body", "body": answer.body})

@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Scope
 
 from gitmart.api.middleware.answers import Answer
+from gitmart.api.middleware.compression import compressed
 from gitmart.api.middleware.told import template_of
 
 LARGEST = 4 << 20  # bytes of a body that is collected
@@ -107,6 +108,8 @@ class Flight:
         status = self._start["status"]
         answer = Answer(tuple(self._start.get("headers", ())), bytes(self._body), self.route)
         keepable = status == 200 and await self._is_still_true()
+        if keepable:
+            answer = await compressed(answer)
         if not self.made.done():
             self.made.set_result(Made(status, answer, keepable))
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, TypeAdapter
 
 from gitmart.api.problems import ProblemError
+from gitmart.api.weights import weights
 
 if TYPE_CHECKING:
     from arro3.core import Array, Table
@@ -61,9 +62,9 @@ def chosen_format(parameter: Format | None, accept: str | None) -> Format:
         return parameter
     if accept is None or not accept.strip():
         return Format.JSON
-    ranges = [_range(each) for each in accept.split(",")]
-    best = max(Format, key=lambda each: _quality(each.media_type, ranges))  # the first of those that are alike
-    if _quality(best.media_type, ranges) <= 0:
+    liked = weights(accept)
+    best = max(Format, key=lambda each: _quality(each.media_type, liked))  # the first of those that are alike
+    if _quality(best.media_type, liked) <= 0:
         allowed = ", ".join(f"{each.media_type} (format={each})" for each in Format)
         raise ProblemError(
             HTTPStatus.NOT_ACCEPTABLE, f"header Accept allows no format that there is: allowed are {allowed}"
@@ -71,24 +72,11 @@ def chosen_format(parameter: Format | None, accept: str | None) -> Format:
     return best
 
 
-def _range(told: str) -> tuple[str, float]:
-    name, *parameters = (part.strip() for part in told.split(";"))
-    for parameter in parameters:
-        key, _, value = parameter.partition("=")
-        if key.strip().lower() == "q":
-            try:
-                return name.lower(), min(float(value), 1.0)
-            except ValueError:
-                return name.lower(), 0.0
-    return name.lower(), 1.0
-
-
-def _quality(media_type: str, ranges: Sequence[tuple[str, float]]) -> float:
+def _quality(media_type: str, liked: Mapping[str, float]) -> float:
     """Return how much a media type is liked, by the most specific range that has it."""
-    told = dict(reversed(ranges))
     for each in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
-        if each in told:
-            return told[each]
+        if each in liked:
+            return liked[each]
     return 0.0
 
 
