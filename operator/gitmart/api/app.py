@@ -158,4 +158,4 @@ def _authenticator(settings: Settings) -> Authenticator:
                 [f"--oidc-ca-file: {settings.oidc_ca_file} holds no certificates in PEM form: {error.strerror}"]
             ) from None
         verifier = Verifier(settings.oidc_issuer, settings.oidc_audience, settings.oidc_algorithms, fetch)
-    return Authenticator(tokens, verifier)
+    return Authenticator(tokens, verifier, settings.oidc_groups_claim)

@@ -20,10 +20,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody who may ask. `name` is that of the token, or the subject of an OIDC token; empty of nobody."""
+    """
+    Somebody who may ask. `name` is that of the token, or the subject of an OIDC token; empty of nobody.
+
+    `groups` are those that the issuer says a subject is in.
+    """
 
     kind: Kind
     name: str = ""
+    groups: frozenset[str] = frozenset()
 
 
 NOBODY = Principal(Kind.NOBODY)

@@ -56,6 +56,7 @@ class Settings:
     oidc_audience: str
     oidc_algorithms: tuple[str, ...]
     oidc_ca_file: Path | None
+    oidc_groups_claim: str
     no_authentication: bool
     session_duration: timedelta
     rate_limit: int
@@ -217,6 +218,7 @@ def _root_path(text: str) -> str:
     return path
 
 
+_ASKING = r"\*|oidc:[!-~]{1,255}|oidc-group:[^\x00-\x1f]{1,255}|[A-Za-z0-9][A-Za-z0-9._@-]{0,62}"
 _SECOND, _MINUTE, _HOUR, _DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _MIB = 1 << 20
 _Setting = partial(Setting, prefix="GITMART_API_")
@@ -249,6 +251,11 @@ TABLE = (
     _Setting(
         "GITMART_API_OIDC_CA_FILE", "", "PEM file of certificate authorities to trust besides the system's, for the issuer",
         _file, "oidc_ca_file",
+    ),
+    _Setting(
+        "GITMART_API_OIDC_GROUPS_CLAIM", "groups",
+        "claim with the groups that `--triggers-by` knows, such as `roles`, `scope` or, for one within another, `realm_access.roles`",
+        _text(200, "name of a claim"), "oidc_groups_claim",
     ),
     _Setting("GITMART_API_NO_AUTHENTICATION", "false", "answer everybody without asking who they are", truth, "no_authentication"),
     _Setting(
@@ -311,10 +318,10 @@ TABLE = (
     ),
     _Setting(
         "GITMART_API_TRIGGERS_BY", "",
-        "who may ask for runs: names of static tokens, `oidc:` and a subject, or `*` for all who may read (comma list)",
+        "who may ask for runs: names of static tokens, `oidc:` and a subject, `oidc-group:` and a group, or `*` for all who may read (comma list)",
         words(
-            "name", lambda word: bool(re.fullmatch(r"\*|oidc:[!-~]{1,255}|[A-Za-z0-9][A-Za-z0-9._@-]{0,62}", word)),
-            "write the name of a static token, oidc: and a subject, or *",
+            "name", lambda word: bool(re.fullmatch(_ASKING, word)),
+            "write the name of a static token, oidc: and a subject, oidc-group: and a group, or *",
         ),
         "triggers_by",
     ),

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 from tests.conftest import Warehouse
 from tests.integration.api.holding import until
+from tests.integration.api.issuing import Issuer, issuing
 from tests.integration.api.serving import Served, command_of, environment_of, figure, process_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
@@ -50,51 +43,10 @@ def mount(folder: Path, content: str) -> None:
     os.replace(fresh, folder / "..data")  # noqa: PTH105 # rename(2), as the kubelet does
 
 
-class Issuer(ThreadingHTTPServer):
-    """An issuer of OpenID Connect on this machine."""
-
-    def __init__(self) -> None:
-        self.key = rsa.generate_private_key(65537, 2048)
-        super().__init__(("127.0.0.1", 0), self._handler())
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def token(self, **claims: object) -> str:
-        said = {"iss": self.address, "aud": "gitmart", "sub": "ada", "exp": int(time.time()) + 600, **claims}
-        return jwt.encode(said, self.key, "RS256", headers={"kid": "one"})
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        issuer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                documents: dict[str, Any] = {
-                    "/.well-known/openid-configuration": {
-                        "issuer": issuer.address,
-                        "jwks_uri": f"{issuer.address}/keys",
-                    },
-                    "/keys": {"keys": [json.loads(RSAAlgorithm.to_jwk(issuer.key.public_key())) | {"kid": "one"}]},
-                }
-                self.send_response(200 if self.path in documents else 404)
-                self.end_headers()
-                self.wfile.write(json.dumps(documents.get(self.path)).encode())
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
-
-
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[Issuer]:
-    with Issuer() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with issuing() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from aiohttp import web
 from tests.integration.api.hooked import ANNOTATION, NOWHERE, Hooked, hooked
+from tests.integration.api.issuing import Issuer, issuing
 from tests.integration.api.serving import process_of
 from tests.unit.handlers.api_server import refusal
 
@@ -32,10 +33,19 @@ def tokens_in(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hooked]:
-    """An API that one of two may ask for runs, and a cluster with something to run."""
+def issuer() -> Iterator[Issuer]:
+    with issuing() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[Hooked]:
+    """An API that some may ask for runs, of tokens and of an issuer, and a cluster with something to run."""
     folder = tmp_path_factory.mktemp("triggers")
-    with hooked(folder, f"--tokens-file={tokens_in(folder)}", "--triggers-by=deployer,oidc:someone") as made:
+    with hooked(
+        folder, f"--tokens-file={tokens_in(folder)}", f"--oidc-issuer={issuer.address}", "--oidc-audience=gitmart",
+        "--oidc-groups-claim=realm_access.roles", "--triggers-by=deployer,oidc:someone,oidc-group:Platform Team",
+    ) as made:  # fmt: skip
         yield made
 
 
@@ -67,7 +77,7 @@ def test_a_run_is_asked_for_and_the_answer_names_it(place: Hooked, path: str) ->
     ("token", "status", "detail"),
     [
         (None, 401, "a token is needed"),
-        ("x" * 20, 401, "not one of those"),
+        ("x" * 20, 401, "neither a static token nor a JSON Web Token"),
         (READER, 403, "'reader' may not ask for runs"),
     ],
 )
@@ -76,6 +86,37 @@ def test_who_may_read_need_not_be_let_ask(place: Hooked, token: str | None, stat
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert detail in answer.json()["detail"]
+    assert place.cluster.requests == []
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ({}, 403),
+        ({"sub": "someone"}, 202),
+        ({"realm_access": {"roles": ["readers", "Platform Team"]}}, 202),
+        ({"realm_access": {"roles": "Platform Team"}}, 202),
+        ({"realm_access": {"roles": ["platform team", "Platform", "oidc:someone", "deployer", "*"]}}, 403),
+        ({"groups": ["Platform Team"], "roles": ["Platform Team"]}, 403),
+        ({"sub": "oidc-group:Platform Team"}, 403),
+        ({"sub": "deployer"}, 403),
+        ({"exp": 1, "realm_access": {"roles": ["Platform Team"]}}, 401),
+        ({"aud": "another", "realm_access": {"roles": ["Platform Team"]}}, 401),
+    ],
+)
+def test_a_group_of_the_issuer_may_be_let_ask(
+    place: Hooked, issuer: Issuer, claims: dict[str, object], status: int
+) -> None:
+    answer = ask(place, REPOSITORY, issuer.token(**claims))
+
+    assert answer.status_code == status, answer.text
+    assert bool([method for method, _, _ in place.cluster.requests if method == "PATCH"]) is (status == 202)
+
+
+def test_a_claim_that_somebody_else_signed_lets_nobody_ask(place: Hooked, issuer: Issuer) -> None:
+    with issuing() as other:
+        forged = other.token(iss=issuer.address, sub="someone")
+    assert ask(place, REPOSITORY, forged).status_code == 401
     assert place.cluster.requests == []
 
 

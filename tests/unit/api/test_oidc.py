@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from gitmart.api.middleware.oidc import KEYS_LAST, PAUSE, InvalidTokenError, IssuerError, Verifier
+from gitmart.api.middleware.oidc import KEYS_LAST, PAUSE, InvalidTokenError, IssuerError, Verifier, groups_of
 
 ISSUER, AUDIENCE = "https://id.example/realm", "gitmart"
 RSA = rsa.generate_private_key(65537, 2048)
@@ -71,7 +71,7 @@ def verifier(issuer: Issuer, clock: Clock | None = None) -> Verifier:
 
 
 def subject(shown: str, issuer: Issuer | None = None) -> str:
-    return asyncio.run(verifier(issuer or Issuer()).subject(shown))
+    return str(asyncio.run(verifier(issuer or Issuer()).claims(shown))["sub"])
 
 
 # Made when they are shown: how long other tests take changes no token.
@@ -141,23 +141,25 @@ def test_keys_are_read_once_and_again_for_one_that_is_unknown_but_not_again_and_
     async def run() -> None:
         issuer, clock = Issuer(), Clock()
         checked = verifier(issuer, clock)
-        assert await asyncio.gather(*(checked.subject(token()) for _ in range(5))) == ["ada"] * 5
+        assert [said["sub"] for said in await asyncio.gather(*(checked.claims(token()) for _ in range(5)))] == [
+            "ada"
+        ] * 5
         assert issuer.asked == [f"{ISSUER}/.well-known/openid-configuration", f"{ISSUER}/keys"]
 
         issuer.keys = [described(RSAAlgorithm, OTHER, kid="new")]
         for _ in range(5):
             with pytest.raises(InvalidTokenError):
-                await checked.subject(token(OTHER, kid="new"))
+                await checked.claims(token(OTHER, kid="new"))
         assert len(issuer.asked) == 2
         clock.now += PAUSE
-        assert await checked.subject(token(OTHER, kid="new")) == "ada"
+        assert (await checked.claims(token(OTHER, kid="new")))["sub"] == "ada"
         with pytest.raises(InvalidTokenError):
-            await checked.subject(token())
+            await checked.claims(token())
         assert len(issuer.asked) == 4
 
-        assert await checked.subject(token(OTHER, kid=None)) == "ada", "there is one key alone"
+        assert (await checked.claims(token(OTHER, kid=None)))["sub"] == "ada", "there is one key alone"
         clock.now += KEYS_LAST
-        assert await checked.subject(token(OTHER, kid="new")) == "ada"
+        assert (await checked.claims(token(OTHER, kid="new")))["sub"] == "ada"
         assert len(issuer.asked) == 6
 
     asyncio.run(run())
@@ -169,13 +171,13 @@ def test_an_issuer_that_is_down_takes_no_keys_away() -> None:
         issuer.is_down = True
         checked = verifier(issuer, clock)
         with pytest.raises(IssuerError, match="/realm cannot be read"):
-            await checked.subject(token())
+            await checked.claims(token())
         issuer.is_down = False
         clock.now += PAUSE
-        assert await checked.subject(token()) == "ada"
+        assert (await checked.claims(token()))["sub"] == "ada"
         issuer.is_down = True
         clock.now += KEYS_LAST
-        assert await checked.subject(token()) == "ada"
+        assert (await checked.claims(token()))["sub"] == "ada"
 
     asyncio.run(run())
 
@@ -196,3 +198,25 @@ def test_an_issuer_that_is_wrong_gives_no_keys(about: dict[str, Any], keys: Any)
     issuer.keys = issuer.keys if keys is None else keys
     with pytest.raises(IssuerError):
         subject(token(), issuer)
+
+
+@pytest.mark.parametrize(
+    ("claims", "name", "groups"),
+    [
+        ({"groups": ["a", "b c"]}, "groups", {"a", "b c"}),
+        ({"groups": "a b"}, "groups", {"a b"}),
+        ({"scope": "read runs"}, "scope", {"read", "runs"}),
+        ({"scp": "read runs"}, "scp", {"read", "runs"}),
+        ({"realm_access": {"roles": ["a"]}}, "realm_access.roles", {"a"}),
+        ({"resource_access": {"gitmart": {"roles": ["a"]}}}, "resource_access.gitmart.roles", {"a"}),
+        ({"https://id.example/roles": ["a"]}, "https://id.example/roles", {"a"}),
+        ({"a.b": ["whole"], "a": {"b": ["within"]}}, "a.b", {"whole"}),
+        ({"groups": ["a", 1, None, ["b"], {"c": "d"}]}, "groups", {"a"}),
+        ({"groups": {"a": True}}, "groups", set()),
+        ({"groups": None}, "groups", set()),
+        ({"groups": "a"}, "groups.b", set()),
+        ({}, "groups", set()),
+    ],
+)
+def test_groups_are_texts_of_one_claim(claims: dict[str, Any], name: str, groups: set[str]) -> None:
+    assert groups_of(claims, name) == groups

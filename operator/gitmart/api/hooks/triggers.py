@@ -32,7 +32,8 @@ def _asking(request: Request) -> str:
     principal, allowed = principal_of(request), request.app.state.settings.triggers_by
     known = principal.kind is not Kind.NOBODY
     name = f"oidc:{principal.name}" if principal.kind is Kind.OIDC else principal.name
-    if not known or not ("*" in allowed or name in allowed):
+    rights = {"*", name, *(f"oidc-group:{group}" for group in principal.groups)}
+    if not known or rights.isdisjoint(allowed):
         who = repr(name) if known else "nobody in particular"
         raise ProblemError(
             HTTPStatus.FORBIDDEN, f"{who} may not ask for runs: the administrator allows it by --triggers-by"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
-from gitmart.api.middleware.oidc import InvalidTokenError, IssuerError, Verifier
+from gitmart.api.middleware.oidc import InvalidTokenError, IssuerError, Verifier, groups_of
 from gitmart.api.middleware.sessions import COOKIE, token_of
 from gitmart.api.middleware.tokens import TokenFile, find
 from gitmart.api.middleware.told import header
@@ -26,6 +26,7 @@ class Authenticator:
 
     tokens: TokenFile | None
     verifier: Verifier | None
+    groups_claim: str = ""  # of tokens of OpenID Connect
 
     async def principal(self, scope: Scope) -> Principal:
         """Return who asks; raise ProblemError when it is nobody who may."""
@@ -54,11 +55,12 @@ class Authenticator:
         if self.verifier is None:
             raise refused("the token is not one of those that may ask", "invalid_token")
         try:
-            return Principal(Kind.OIDC, await self.verifier.subject(secret))
+            claims = await self.verifier.claims(secret)
         except InvalidTokenError as error:
             raise refused(str(error), "invalid_token") from None
         except IssuerError as error:
             raise unavailable("issuer", str(error), 30) from None
+        return Principal(Kind.OIDC, str(claims["sub"]), groups_of(claims, self.groups_claim))
 
     def _of_cookie(self, cookies: str) -> Principal | None:
         if self.tokens is None or COOKIE not in cookies:

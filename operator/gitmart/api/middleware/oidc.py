@@ -25,6 +25,7 @@ PAUSE = 30.0  # seconds between two looks for keys, whatever tokens are shown
 PATIENCE = 5.0  # seconds for each answer of the issuer
 LIMIT = 1 << 20  # bytes of an answer
 LONGEST = 16_384  # characters of a token
+_LISTS_OF_WORDS = frozenset({"scope", "scp"})
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +62,12 @@ class Verifier:
         self._tried_at: float | None = None
         self._lock = asyncio.Lock()
 
-    async def subject(self, token: str) -> str:
-        """Return who a token is of. Raise InvalidTokenError, or IssuerError when nobody can tell now."""
+    async def claims(self, token: str) -> Mapping[str, Any]:
+        """
+        Return what a token says; `sub` is who it is of.
+
+        Raise InvalidTokenError, or IssuerError when nobody can tell now.
+        """
         if len(token) > LONGEST:
             raise InvalidTokenError(f"the token has more than {LONGEST} characters")
         try:
@@ -81,9 +86,9 @@ class Verifier:
             raise InvalidTokenError("the token is not signed in the way of the key that it names") from None
         return self._checked(token, key)
 
-    def _checked(self, token: str, key: jwt.PyJWK) -> str:
+    def _checked(self, token: str, key: jwt.PyJWK) -> Mapping[str, Any]:
         try:
-            claims = jwt.decode(
+            return jwt.decode(
                 token, key, algorithms=[key.algorithm_name], audience=self._audience, issuer=self._issuer,
                 leeway=LEEWAY, options={"require": ["exp", "iss", "aud", "sub"]},
             )  # fmt: skip
@@ -99,7 +104,6 @@ class Verifier:
             raise InvalidTokenError(f"the token lacks the claim {error.claim!r}") from None
         except (jwt.InvalidTokenError, jwt.PyJWKError, ValueError, TypeError):
             raise InvalidTokenError("the token's signature or form is wrong") from None
-        return str(claims["sub"])
 
     async def _key(self, kid: str | None) -> Mapping[str, Any]:
         if self._is_due(kid):
@@ -141,6 +145,23 @@ class Verifier:
         if not isinstance(address, str) or urlsplit(address).scheme not in {"https", urlsplit(self._issuer).scheme}:
             raise ValueError("its jwks_uri is no https:// address")
         return keys_of(self._fetch(address))
+
+
+def groups_of(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    """
+    Return the texts that the claim of a name holds, which may be one text or a list.
+
+    `a.b` is what `b` is within `a`, unless a claim is called so. One text is one group, spaces and all, except in
+    `scope` and `scp`, which are lists by definition (RFC 8693, 4.2).
+    """
+    found: Any = claims.get(name)
+    if found is None:
+        found = claims
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, Mapping) and part else None
+    if isinstance(found, str):
+        return frozenset(found.split() if name in _LISTS_OF_WORDS else [found])
+    return frozenset(each for each in found if isinstance(each, str)) if isinstance(found, list) else frozenset()
 
 
 def keys_of(document: Mapping[str, Any]) -> Mapping[str | None, Mapping[str, Any]]:
