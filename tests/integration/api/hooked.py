@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,6 +39,7 @@ class Hooked:
     account: Path
     secrets: Path
     process: Served
+    environment: dict[str, str]
     paths: dict[str, str] = field(default_factory=dict)  # of the Repositories' objects, by address
     used: int = 0
 
@@ -123,7 +124,14 @@ def hooked(folder: Path, *words: str, **environment: str) -> Iterator[Hooked]:
             "GITMART_API_HOOK_SECRETS": str(secrets),
         }
         with process_of(NOWHERE, *words, **(variables | environment)) as process:
-            yield Hooked(process.address, cluster, account, secrets, process)
+            yield Hooked(process.address, cluster, account, secrets, process, variables | environment)
+
+
+@contextmanager
+def replica_of(place: Hooked) -> Iterator[Hooked]:
+    """Yield another process beside the same cluster, as a second pod is; it ends with the block."""
+    with process_of(NOWHERE, **place.environment) as process:
+        yield replace(place, address=process.address, process=process)
 
 
 @contextmanager

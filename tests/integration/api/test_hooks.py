@@ -27,6 +27,7 @@ from tests.integration.api.hooked import (
     hooked,
     hub,
     push_of,
+    replica_of,
     standard,
 )
 from tests.unit.handlers.api_server import TOKEN, refusal
@@ -76,6 +77,17 @@ def test_a_push_at_github_asks_for_a_run_once(place: Hooked, hello: str) -> None
     assert place.writes(hello) == place.writes() == 1
     told = place.told("a run is asked for")
     assert (told[-1]["kind"], told[-1]["token"]) == ("repositories", place.token(hello))
+
+
+def test_each_replica_acts_once_on_what_is_sent_to_all(place: Hooked, hello: str) -> None:
+    """What a replay to another pod costs is one write: the annotation holds one value, so at most one run follows."""
+    body = push_of(hello)
+    headers = hub(body, **{"X-GitHub-Delivery": "sent to all"})
+    with replica_of(place) as other:
+        answers = [each.send("github", body, headers).json()["result"] for each in (place, other, place, other)]
+
+    assert answers == ["asked", "asked", "repeated", "repeated"]
+    assert place.writes(hello) == place.writes() == 2
 
 
 def test_each_push_has_a_token_of_its_own(place: Hooked, hello: str) -> None:

@@ -493,6 +493,18 @@ def visits(world: World, times: int = 1, key: Key = SCHEDULE) -> None:
     world.run(script)
 
 
+def test_what_two_writers_ask_for_is_one_job_and_one_more_once_it_is_over(world: World) -> None:
+    world.add("DbtSchedule", "analytics", annotations={"gitmart.dev/requested-at": "of one"})
+    written = world.server.objects[f"{OURS}/dbtschedules/analytics"]["metadata"]["annotations"]
+    written["gitmart.dev/requested-at"] = "of another"
+    visits(world, times=2)
+    assert [len(world.jobs()), world.status("analytics", "dbtschedules")["lastHandledRequest"]] == [1, "of another"]
+
+    written["gitmart.dev/requested-at"] = "of a third, meanwhile"
+    visits(world, times=3)
+    assert [len(world.jobs()), world.status("analytics", "dbtschedules")["lastHandledRequest"]] == [1, "of another"]
+
+
 def test_who_finds_a_schedule_ready_finds_both_cron_jobs_named(world: World) -> None:
     world.add("DbtSchedule", "analytics", spec=WEEKLY)
     visits(world)

@@ -16,8 +16,8 @@ import asyncio
 import gzip
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
-from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -54,7 +54,7 @@ class Compression:
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _say_once(MutableHeaders(scope=message))
+                _say_once(message)
             await send(message)
 
         await self._app({**scope, "headers": headers}, receive, tell)
@@ -66,11 +66,13 @@ def may_zip(scope: Scope) -> bool:
 
     Vary does not name Sec-Fetch-Site: what is not compressed is right for everybody.
     """
-    said = {name: b", ".join(value for key, value in scope["headers"] if key == name) for name, _ in scope["headers"]}
-    is_own = said.get(b"sec-fetch-site", b"none") in {b"none", b"same-origin"}
-    return is_own and not matches(told_of(scope).path, WITHOUT) and takes_gzip(said.get(_NAME, b"").decode("latin-1"))
+    is_own = header(scope, b"sec-fetch-site") in {"", "none", "same-origin"}
+    if not is_own or matches(told_of(scope).path, WITHOUT):
+        return False
+    return takes_gzip(b",".join(value for name, value in scope["headers"] if name == _NAME).decode("latin-1"))
 
 
+@lru_cache(64)  # browsers and libraries say one of a few things
 def takes_gzip(accepted: str) -> bool:
     """Whether the header Accept-Encoding likes gzip, and no less than what is not compressed (RFC 9110, 12.5.3)."""
     liked = weights(accepted)
@@ -116,8 +118,10 @@ async def _off_loop(work: Callable[[bytes], bytes], body: bytes) -> bytes:
     return work(body) if len(body) < LARGE else await asyncio.to_thread(work, body)
 
 
-def _say_once(headers: MutableHeaders) -> None:
+def _say_once(message: Message) -> None:
     """Let one header Vary say what several layers have said."""
-    said = [name.strip() for line in headers.getlist("vary") for name in line.split(",")]
-    if said:
-        headers["vary"] = ", ".join({name.lower(): name for name in said}.values())
+    lines = [value for name, value in message["headers"] if name.lower() == b"vary"]
+    if len(lines) > 1 or b"," in b"".join(lines):
+        said = [name.strip() for name in b",".join(lines).split(b",")]
+        others = [pair for pair in message["headers"] if pair[0].lower() != b"vary"]
+        message["headers"] = [*others, (b"vary", b", ".join({name.lower(): name for name in said}.values()))]
