@@ -25,7 +25,7 @@ ALL = {
     "serviceAccount": {"annotations": {"c": "d"}}, "podAnnotations": {"e": "f"}, "podLabels": {"g": "h"},
     "priorityClassName": "api", "nodeSelector": {"pool": "api"}, "tolerations": [{"operator": "Exists"}],
     "affinity": {"nodeAffinity": {}}, "topologySpreadConstraints": [{"maxSkew": 1}],
-    "settings": {"GITMART_API_CORS_ORIGINS": "https://a.example.org"}, "triggers": {"by": ["ci", "oidc:someone"]},
+    "settings": {"GITMART_API_CORS_ORIGINS": "https://a.example.org"}, "triggers": {"by": ["ci", "oidc:someone", "oidc-group:Platform Team"]},
     "webhooks": {"existingSecret": "hooks"}, "service": {"type": "NodePort", "port": 8000, "annotations": {"i": "j"}},
 }  # fmt: skip
 POD = "spec.template.spec"
@@ -55,7 +55,10 @@ def test_all_that_is_given_reaches_it(render: Render) -> None:
     rendered = render({"api": ALL})
 
     assert (settings.log_level, settings.cors_origins) == ("debug", ("https://a.example.org",))
-    assert (settings.triggers_by, settings.hook_secrets) == (("ci", "oidc:someone"), Path("/etc/gitmart/hooks"))
+    assert (settings.triggers_by, settings.hook_secrets) == (
+        ("ci", "oidc:someone", "oidc-group:Platform Team"),
+        Path("/etc/gitmart/hooks"),
+    )
     deployment, service = rendered.one(*DEPLOYMENT), rendered.one("Service", "gitmart-api")
     for path, expected in {
         "spec.replicas": 3, "metadata.annotations.a": "b", f"{POD}.containers.0.resources.limits.cpu": "2",
@@ -97,6 +100,20 @@ def test_who_may_read_is_chosen(
     assert bool(own) is (tokens and "existingSecret" not in authentication)
     volumes = {each["name"]: each.get("secret", {}).get("secretName") for each in rendered.pods["API"]["volumes"]}
     assert volumes.get("tokens") == (authentication.get("existingSecret", "gitmart-api") if tokens else None)
+
+
+def test_browsers_sign_in_as_a_client(render: Render) -> None:
+    given = OIDC | {"oidcClientId": "browsers", "oidcClientSecretName": "mine"}
+    settings = told(render, {"authentication": given})
+
+    assert settings.oidc_client_id == "browsers"
+    assert settings.oidc_client_secret_file == Path("/etc/gitmart/oidc/client-secret")
+    pod = render({"api": {"authentication": given}}).pods["API"]
+    [volume] = [each for each in pod["volumes"] if each["name"] == "oidc"]
+    items = [{"key": "client-secret", "path": "client-secret"}]
+    assert volume["secret"] == {"secretName": "mine", "items": items}
+    [mount] = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "oidc"]
+    assert (mount["mountPath"], mount["readOnly"]) == ("/etc/gitmart/oidc", True)
 
 
 def test_the_pod_has_the_url_of_the_role_that_reads_alone(render: Render) -> None:
@@ -185,8 +202,12 @@ def test_it_may_be_left_out(render: Render) -> None:
         ({"authentication": OIDC | {"mode": "tokens"}}, "choose oidc or tokens-and-oidc"),
         ({"authentication": OIDC | {"existingSecret": "a"}}, "choose tokens or tokens-and-oidc"),
         ({"authentication": {"mode": "nobody"}}, "mode"),
+        ({"authentication": OIDC | {"oidcClientId": "a"}}, "need each other"),
+        ({"authentication": OIDC | {"oidcClientSecretName": "a"}}, "need each other"),
+        ({"authentication": {"oidcClientId": "a", "oidcClientSecretName": "b"}}, "takes no OpenID Connect"),
         ({"triggers": {"enabled": False}, "webhooks": {"existingSecret": "a"}}, "a webhook asks for runs"),
         ({"triggers": {"by": ["a b"]}}, "triggers"),
+        ({"triggers": {"by": ["oidc-group:a,b"]}}, "triggers"),
         ({"ingress": {"enabled": True}}, "api.ingress.host is empty"),
         ({"httpRoute": {"enabled": True}}, "name the Gateway"),
         ({"autoscaling": {"minReplicas": 5}}, "minReplicas is greater"),

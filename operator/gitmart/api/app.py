@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -35,6 +36,9 @@ from gitmart.api.routes.strict import only_known_parameters
 from gitmart.api.settings import Settings
 from gitmart.api.watermark import Watch, look_with
 from gitmart.contract.settings import SettingsError
+
+if TYPE_CHECKING:
+    from gitmart.api.middleware.provider import Provider
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +81,10 @@ def create_app(settings: Settings) -> FastAPI:
     state.settings, state.reader, state.watch, state.meters, state.stopping = settings, reader, watch, meters, stopping
     add_problem_handlers(app)
     app.router.routes.extend(probe_routes(watch, stopping))
-    if authenticator.tokens:
-        app.router.routes.extend(sign_in_routes(authenticator.tokens, settings.session_duration))
+    if authenticator.signs_in:
+        app.router.routes.extend(
+            sign_in_routes(authenticator, settings.session_duration, settings.oidc_issuer, settings.oidc_redirect_url)
+        )
     for routes in (repositories, contributors, activity, files, runs, catalogue):
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
     for posted in (webhooks, triggers):
@@ -158,4 +164,24 @@ def _authenticator(settings: Settings) -> Authenticator:
                 [f"--oidc-ca-file: {settings.oidc_ca_file} holds no certificates in PEM form: {error.strerror}"]
             ) from None
         verifier = Verifier(settings.oidc_issuer, settings.oidc_audience, settings.oidc_algorithms, fetch)
-    return Authenticator(tokens, verifier, settings.oidc_groups_claim)
+    return Authenticator(tokens, verifier, settings.oidc_groups_claim, _provider(settings))
+
+
+def _provider(settings: Settings) -> Provider | None:
+    """Return where browsers sign in; what that needs is imported by whoever has it alone."""
+    if not settings.oidc_client_id or settings.oidc_client_secret_file is None:
+        return None
+    from gitmart.api.middleware.provider import Client, Provider, post_with, read_secret
+
+    try:
+        secret = read_secret(settings.oidc_client_secret_file)
+    except ValueError as error:
+        raise SettingsError([f"--oidc-client-secret-file: {error}"]) from None
+    client = Client(settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_scopes)
+    verifier = Verifier(client.issuer, client.id, settings.oidc_algorithms, fetch_with(settings.oidc_ca_file))
+    prefix = "oidc-group:"
+    return Provider(
+        client, verifier, post_with(settings.oidc_ca_file), groups_claim=settings.oidc_groups_claim,
+        groups=frozenset(each.removeprefix(prefix) for each in settings.triggers_by if each.startswith(prefix)),
+        duration=settings.session_duration,
+    )  # fmt: skip

@@ -57,6 +57,10 @@ class Settings:
     oidc_algorithms: tuple[str, ...]
     oidc_ca_file: Path | None
     oidc_groups_claim: str
+    oidc_client_id: str
+    oidc_client_secret_file: Path | None
+    oidc_scopes: tuple[str, ...]
+    oidc_redirect_url: str
     no_authentication: bool
     session_duration: timedelta
     rate_limit: int
@@ -110,6 +114,9 @@ def _contradictions(
     tokens_file: Path | None,
     oidc_issuer: str,
     oidc_audience: str,
+    oidc_client_id: str,
+    oidc_client_secret_file: Path | None,
+    oidc_redirect_url: str,
     no_authentication: bool,
     **_: object,
 ) -> list[str]:
@@ -118,6 +125,13 @@ def _contradictions(
     if bool(oidc_issuer) != bool(oidc_audience):
         lacking = "--oidc-audience" if oidc_issuer else "--oidc-issuer"
         found.append(f"{lacking} is missing: a token is taken only from the issuer, and only if made for the audience")
+    if bool(oidc_client_id) != bool(oidc_client_secret_file):
+        given, lacking = ("--oidc-client-id", "--oidc-client-secret-file")[:: 1 if oidc_client_id else -1]
+        found.append(f"{given} needs {lacking}: browsers sign in as a client that has a secret")
+    elif oidc_client_id and not oidc_issuer.startswith("https://"):
+        found.append("--oidc-client-id needs an --oidc-issuer of https://: a browser is led there")
+    if oidc_redirect_url and not oidc_client_id:
+        found.append("--oidc-redirect-url is for browsers that sign in: give --oidc-client-id, or leave it out")
     asked = bool(tokens_file or oidc_issuer or oidc_audience)
     if no_authentication and asked:
         found.append("--no-authentication excludes --tokens-file and --oidc-issuer: leave one of them out")
@@ -189,6 +203,25 @@ def _issuer(text: str) -> str:
     return text
 
 
+def _scopes(text: str) -> tuple[str, ...]:
+    scopes = words(
+        "scope", lambda word: bool(re.fullmatch(r"[!#-\[\]-~]{1,100}", word)), "write such as openid,profile,groups"
+    )(text)
+    if "openid" not in scopes:
+        raise ValueError(f"{text[:SHOWN]!r} lacks openid, without which the issuer does not say who somebody is")
+    return scopes
+
+
+def _redirect_url(text: str) -> str:
+    if text and not re.fullmatch(
+        r"(https://[^/?#@\s]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^?#\s]*)?/sign-in/callback", text
+    ):
+        raise ValueError(
+            f"{text[:SHOWN]!r} leads not back here: write such as https://gitmart.example.org/sign-in/callback"
+        )
+    return text
+
+
 def _text(most: int, what: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if len(text) > most or not text.isprintable():
@@ -256,6 +289,23 @@ TABLE = (
         "GITMART_API_OIDC_GROUPS_CLAIM", "groups",
         "claim with the groups that `--triggers-by` knows, such as `roles`, `scope` or, for one within another, `realm_access.roles`",
         _text(200, "name of a claim"), "oidc_groups_claim",
+    ),
+    _Setting(
+        "GITMART_API_OIDC_CLIENT_ID", "", "client as which browsers sign in at the issuer; empty: they do not",
+        _text(200, "client"), "oidc_client_id",
+    ),
+    _Setting(
+        "GITMART_API_OIDC_CLIENT_SECRET_FILE", "", "file with the secret of that client, of 16 to 512 characters; read at the start",
+        _file, "oidc_client_secret_file",
+    ),
+    _Setting(
+        "GITMART_API_OIDC_SCOPES", "openid", "scopes that are asked for when a browser signs in (comma list), `openid` among them",
+        _scopes, "oidc_scopes",
+    ),
+    _Setting(
+        "GITMART_API_OIDC_REDIRECT_URL", "",
+        "address to which the issuer sends browsers back; empty: `/sign-in/callback` of the host that was asked",
+        _redirect_url, "oidc_redirect_url",
     ),
     _Setting("GITMART_API_NO_AUTHENTICATION", "false", "answer everybody without asking who they are", truth, "no_authentication"),
     _Setting(

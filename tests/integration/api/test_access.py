@@ -214,13 +214,11 @@ def test_each_process_counts_for_itself(
     guarded: Served, client: httpx.Client, sample_warehouse: Warehouse, tokens_file: Path
 ) -> None:
     words = ("--tokens-file", str(tokens_file), "--rate-limit", "1", "--rate-burst", "3")
-    with process_of(sample_warehouse.url("gitmart_read"), *words) as one:
-        with process_of(sample_warehouse.url("gitmart_read"), *words) as other:
-            for each in (one, other):
-                statuses = [
-                    httpx.get(f"{each.address}/openapi.json", headers=bearer(FIRST)).status_code for _ in range(4)
-                ]
-                assert statuses == [200, 200, 200, 429], "as often as if there were no other"
+    url = sample_warehouse.url("gitmart_read")
+    with process_of(url, *words) as one, process_of(url, *words) as other:
+        for each in (one, other):
+            statuses = [httpx.get(f"{each.address}/openapi.json", headers=bearer(FIRST)).status_code for _ in range(4)]
+            assert statuses == [200, 200, 200, 429], "as often as if there were no other"
 
 
 def test_what_is_wrong_counts_too(guarded: Served) -> None:

@@ -36,6 +36,10 @@ def test_defaults() -> None:
         oidc_algorithms=("RS256", "ES256", "EdDSA"),
         oidc_ca_file=None,
         oidc_groups_claim="groups",
+        oidc_client_id="",
+        oidc_client_secret_file=None,
+        oidc_scopes=("openid",),
+        oidc_redirect_url="",
         no_authentication=True,
         session_duration=timedelta(hours=12),
         rate_limit=600,
@@ -75,6 +79,7 @@ def test_defaults() -> None:
         ("GITMART_API_OIDC_GROUPS_CLAIM", "realm_access.roles", "oidc_groups_claim", "realm_access.roles"),
         ("GITMART_API_TRIGGERS_BY", "ci,oidc:ada,oidc-group:Platform Team", "triggers_by",
          ("ci", "oidc:ada", "oidc-group:Platform Team")),
+        ("GITMART_API_OIDC_SCOPES", "openid, groups", "oidc_scopes", ("openid", "groups")),
         ("GITMART_API_SESSION_DURATION", "30m", "session_duration", timedelta(minutes=30)),
         ("GITMART_API_RATE_LIMIT", "0", "rate_limit", 0),
         ("GITMART_API_RATE_BURST", "5", "rate_burst", 5),
@@ -131,6 +136,14 @@ def test_a_flag_goes_before_its_variable() -> None:
         ("GITMART_API_OIDC_ALGORITHMS", "RS256,HS256", "'HS256' is no algorithm that is taken: write some of RS256"),
         ("GITMART_API_OIDC_ALGORITHMS", "none", "'none' is no algorithm"),
         ("GITMART_API_OIDC_GROUPS_CLAIM", "a\nb", "is no name of a claim"),
+        ("GITMART_API_OIDC_CLIENT_ID", "a\nb", "is no client"),
+        ("GITMART_API_OIDC_CLIENT_ID", "gitmart", "--oidc-client-id needs --oidc-client-secret-file"),
+        ("GITMART_API_OIDC_CLIENT_SECRET_FILE", "/secret", "--oidc-client-secret-file needs --oidc-client-id"),
+        ("GITMART_API_OIDC_SCOPES", "profile", "'profile' lacks openid"),
+        ("GITMART_API_OIDC_SCOPES", 'openid,"', "is no scope"),
+        ("GITMART_API_OIDC_REDIRECT_URL", "https://a.example/elsewhere", "leads not back here"),
+        ("GITMART_API_OIDC_REDIRECT_URL", "http://a.example/sign-in/callback", "leads not back here"),
+        ("GITMART_API_OIDC_REDIRECT_URL", "https://a.example/sign-in/callback", "give --oidc-client-id"),
         (
             "GITMART_API_TRIGGERS_BY",
             "oidc-group:",
@@ -182,6 +195,17 @@ def test_a_wrong_setting_is_named(variable: str, text: str, said: str) -> None:
 def test_who_may_ask_must_be_said(words: list[str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         settings_of(*words)
+
+
+def test_browsers_sign_in_as_a_client_of_an_issuer_by_https() -> None:
+    client = {"GITMART_API_OIDC_CLIENT_ID": "gitmart", "GITMART_API_OIDC_CLIENT_SECRET_FILE": "/secret"}
+    issuer = {"GITMART_API_OIDC_ISSUER": "https://id.example", "GITMART_API_OIDC_AUDIENCE": "gitmart"}
+    for back in ("https://a.example/gitmart/sign-in/callback", "http://localhost:8080/sign-in/callback"):
+        settings = settings_of(**client, **issuer, GITMART_API_OIDC_REDIRECT_URL=back)
+        assert (settings.oidc_client_id, settings.oidc_client_secret_file) == ("gitmart", Path("/secret"))
+        assert settings.oidc_redirect_url == back
+    with pytest.raises(SettingsError, match="--oidc-client-id needs an --oidc-issuer of https://"):
+        settings_of(**client, **(issuer | {"GITMART_API_OIDC_ISSUER": "http://127.0.0.1:5556/dex"}))
 
 
 def test_the_connection_is_needed_and_never_shown() -> None:

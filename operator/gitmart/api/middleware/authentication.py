@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.types import Scope
@@ -17,6 +18,9 @@ from gitmart.api.middleware.told import header
 from gitmart.api.principal import NOBODY, Kind, Principal
 from gitmart.api.problems import ProblemError, unavailable
 
+if TYPE_CHECKING:
+    from gitmart.api.middleware.provider import Provider
+
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -27,6 +31,12 @@ class Authenticator:
     tokens: TokenFile | None
     verifier: Verifier | None
     groups_claim: str = ""  # of tokens of OpenID Connect
+    provider: Provider | None = None  # where browsers sign in
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether a browser can sign in here."""
+        return self.tokens is not None or self.provider is not None
 
     async def principal(self, scope: Scope) -> Principal:
         """Return who asks; raise ProblemError when it is nobody who may."""
@@ -63,14 +73,20 @@ class Authenticator:
         return Principal(Kind.OIDC, str(claims["sub"]), groups_of(claims, self.groups_claim))
 
     def _of_cookie(self, cookies: str) -> Principal | None:
-        if self.tokens is None or COOKIE not in cookies:
+        if not self.signs_in or COOKIE not in cookies:
             return None
         try:
             morsel = SimpleCookie(cookies).get(COOKIE)
         except CookieError:
             return None
-        token = token_of(morsel.value, self.tokens.tokens, time.time()) if morsel else None
-        return Principal(Kind.SESSION, token.name) if token else None
+        return self.of_session(morsel.value) if morsel else None
+
+    def of_session(self, value: str) -> Principal | None:
+        """Return who signed in, by the value of the session's cookie; None if nobody is signed in by it."""
+        token = token_of(value, self.tokens.tokens, time.time()) if self.tokens else None
+        if token is not None:
+            return Principal(Kind.SESSION, token.name)
+        return self.provider.principal(value) if self.provider else None
 
 
 def refused(detail: str, error: str = "") -> ProblemError:

@@ -6,8 +6,8 @@ What is kept is compressed once, and kept so (`compressed`); all else as it is s
 A secret leaks through lengths when it is compressed along with what an attacker chose (BREACH): where a page of the
 attacker's makes a browser that is signed in ask us again and again, and its network lets the lengths be read. So
 nothing is compressed that another origin's page had a browser ask for, which every browser tells by Sec-Fetch-Site
-where there is TLS; that goes by a proxy's cookies as well as by ours, which are SameSite=Strict besides. What signing
-in takes and gives stays as it is whoever asks: there are secrets of ours alone, those of tokens are in no body.
+where there is TLS; that goes by a proxy's cookies as well as by ours. The pages of signing in are compressed for
+nobody. No token and no cookie stands in any body.
 """
 
 from __future__ import annotations

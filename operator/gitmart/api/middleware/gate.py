@@ -20,7 +20,7 @@ from gitmart.api.principal import NOBODY, Kind, Principal
 from gitmart.api.problems import ProblemError, answer_of, wants_page
 
 SIGN_IN = "/sign-in"
-PUBLIC = ("/healthz", "/readyz", SIGN_IN, "/sign-out", "/assets/", "/hooks/")
+PUBLIC = ("/healthz", "/readyz", SIGN_IN, f"{SIGN_IN}/", "/sign-out", "/assets/", "/hooks/")
 # Asked by machines, at their own pace, or by one page many at a time; hooks answer for their own senders.
 UNLIMITED = ("/healthz", "/readyz", "/assets/", "/hooks/")
 
@@ -85,7 +85,7 @@ class Gate:
 
     async def _refuse(self, failure: ProblemError, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        may_sign_in = self._authenticator.tokens is not None and failure.status == HTTPStatus.UNAUTHORIZED
+        may_sign_in = self._authenticator.signs_in and failure.status == HTTPStatus.UNAUTHORIZED
         if may_sign_in and scope["method"] == "GET" and wants_page(request):
             told, query = told_of(scope), scope["query_string"].decode("latin-1")
             there = quote(told.path + (f"?{query}" if query else ""), safe="")

@@ -57,6 +57,7 @@ class Verifier:
         self._algorithms = tuple(algorithms)
         self._fetch = fetch
         self._clock = clock
+        self._about: Mapping[str, Any] = {}
         self._keys: Mapping[str | None, Mapping[str, Any]] = {}
         self._read_at: float | None = None  # when keys were last read
         self._tried_at: float | None = None
@@ -86,6 +87,11 @@ class Verifier:
             raise InvalidTokenError("the token is not signed in the way of the key that it names") from None
         return self._checked(token, key)
 
+    async def about(self) -> Mapping[str, Any]:
+        """Return what the issuer says of itself (OpenID Connect Discovery 1.0, 3). Raise IssuerError."""
+        await self._read_if(self._is_old)
+        return self._about
+
     def _checked(self, token: str, key: jwt.PyJWK) -> Mapping[str, Any]:
         try:
             return jwt.decode(
@@ -106,30 +112,34 @@ class Verifier:
             raise InvalidTokenError("the token's signature or form is wrong") from None
 
     async def _key(self, kid: str | None) -> Mapping[str, Any]:
-        if self._is_due(kid):
-            async with self._lock:
-                if self._is_due(kid):  # not read meanwhile
-                    await self._read()
-        if not self._keys:
-            raise IssuerError(f"the keys of {self._issuer} cannot be read; they are asked for again by itself")
+        await self._read_if(lambda: self._is_due(kid))
         if kid is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         if kid not in self._keys:
             raise InvalidTokenError("the token is signed with a key that the issuer does not have")
         return self._keys[kid]
 
+    async def _read_if(self, is_due: Callable[[], bool]) -> None:
+        if self._may_try() and is_due():
+            async with self._lock:
+                if self._may_try() and is_due():  # not read meanwhile
+                    await self._read()
+        if not self._keys:
+            raise IssuerError(f"the keys of {self._issuer} cannot be read; they are asked for again by itself")
+
+    def _may_try(self) -> bool:
+        return self._tried_at is None or self._clock() - self._tried_at >= PAUSE
+
+    def _is_old(self) -> bool:
+        return self._read_at is None or self._clock() - self._read_at >= KEYS_LAST
+
     def _is_due(self, kid: str | None) -> bool:
-        """Whether to read keys: there are none, they are old, or this one is unknown; but not again and again."""
-        now = self._clock()
-        if self._tried_at is not None and now - self._tried_at < PAUSE:
-            return False
-        if self._read_at is None or now - self._read_at >= KEYS_LAST:
-            return True
-        return kid not in self._keys and not (kid is None and len(self._keys) == 1)
+        """Whether to read keys: there are none, they are old, or this one is unknown."""
+        return self._is_old() or (kid not in self._keys and not (kid is None and len(self._keys) == 1))
 
     async def _read(self) -> None:
         try:
-            self._keys = await asyncio.to_thread(self._keys_of_issuer)
+            self._about, self._keys = await asyncio.to_thread(self._read_issuer)
         except (OSError, ValueError) as error:
             log.warning("the issuer's keys cannot be read", extra={"issuer": self._issuer, "why": str(error)})
         else:
@@ -137,14 +147,14 @@ class Verifier:
         finally:
             self._tried_at = self._clock()  # at the end: who comes meanwhile waits for it
 
-    def _keys_of_issuer(self) -> Mapping[str | None, Mapping[str, Any]]:
+    def _read_issuer(self) -> tuple[Mapping[str, Any], Mapping[str | None, Mapping[str, Any]]]:
         about = self._fetch(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
         if about.get("issuer") != self._issuer:
             raise ValueError(f"it calls itself {about.get('issuer')!r}: --oidc-issuer must be the same to the letter")
         address = about.get("jwks_uri")
         if not isinstance(address, str) or urlsplit(address).scheme not in {"https", urlsplit(self._issuer).scheme}:
             raise ValueError("its jwks_uri is no https:// address")
-        return keys_of(self._fetch(address))
+        return about, keys_of(self._fetch(address))
 
 
 def groups_of(claims: Mapping[str, Any], name: str) -> frozenset[str]:
@@ -186,12 +196,17 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def fetch_with(ca_file: Path | None) -> Fetch:
-    """Return what fetches by https, trusting the system's authorities and those of the file; raise OSError of it."""
+def opener_with(ca_file: Path | None) -> urllib.request.OpenerDirector:
+    """Return what asks by https, trusting the system's authorities and those of the file; raise OSError of it."""
     context = ssl.create_default_context()
     if ca_file is not None:
         context.load_verify_locations(cafile=str(ca_file))
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirects())
+    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirects())
+
+
+def fetch_with(ca_file: Path | None) -> Fetch:
+    """Return what fetches by https, trusting the system's authorities and those of the file; raise OSError of it."""
+    opener = opener_with(ca_file)
 
     def fetch(url: str) -> Mapping[str, Any]:
         with opener.open(url, timeout=PATIENCE) as answer:

@@ -70,6 +70,7 @@ def html(
     so nobody may keep it.
     """
     root = str(request.scope.get("root_path", ""))
-    signs_out = bool(request.app.state.settings.tokens_file)  # else nobody signs in
+    settings = request.app.state.settings
+    signs_out = bool(settings.tokens_file or settings.oidc_client_id)  # else nobody signs in
     text = _templates.get_template(template).render(root=root, signs_out=signs_out, **context)
     return HTMLResponse(text, status, HEADERS | ({"Cache-Control": "no-store"} if live else {}))
