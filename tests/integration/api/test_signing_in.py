@@ -171,6 +171,20 @@ def test_the_way_back_leads_nowhere_else(browser: httpx.Client, there: httpx.Cli
     assert browser.get(sent_back(browser, there, following)).headers["Location"] == "/gitmart/"
 
 
+@pytest.mark.parametrize(
+    ("following", "is_remembered"),
+    [("/" + "a" * 1997, True), ("/" + "a" * 1998, False), ("/" + "\N{SNOWMAN}" * 1000, False)],
+    ids=["just so", "too long", "too long in JSON"],
+)
+def test_what_is_remembered_on_the_way_fits_into_a_cookie(
+    browser: httpx.Client, there: httpx.Client, following: str, is_remembered: bool
+) -> None:
+    begun = browser.get("/sign-in/provider", params={"next": following})
+    assert len(begun.headers["Set-Cookie"].partition(";")[0]) < 4096
+    done = browser.get(there.get(begun.headers["Location"]).headers["Location"])
+    assert done.headers["Location"] == (f"/gitmart{following}" if is_remembered else "/gitmart/")
+
+
 def changed(address: str, **parameters: str | None) -> str:
     """Return the address with other parameters."""
     parts = urlsplit(address)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jwt
 import pytest
 
-from gitmart.api.middleware.sessions import cookie_value, token_of
+from gitmart.api.middleware.sessions import cookie_value, opened, sealed, token_of
 from gitmart.api.middleware.tokens import Token, TokenFile, TokensError, digest_of, find, parse_tokens
 
 FIRST, SECOND = "canary-0123456789", "canary-9876543210"
@@ -112,3 +113,19 @@ def test_a_forged_session_is_none() -> None:
     for forged in (f"{identity}.2000.{signature}", f"{identity}.{until}.{foreign}", f"{other.identity}.{until}.{signature}",
                    f"{identity}.{until}.{'0' * 64}", f"{identity}.{until}", "", "ä", f"{identity}.{'9' * 5000}.{signature}"):  # fmt: skip
         assert token_of(forged, [one, other], 0) is None
+
+
+def test_what_is_sealed_is_opened_with_its_key_for_its_purpose_and_in_time() -> None:
+    key, said = b"k" * 64, {"sub": "ada", "groups": ["a"]}
+    value = sealed(key, "session", 60, said)
+
+    assert (opened(key, "session", value) or {}).items() >= said.items()
+    assert opened(key, "sign-in", value) is None
+    assert opened(b"o" * 64, "session", value) is None
+    assert opened(key, "session", sealed(key, "session", 0, said)) is None
+    head, claims, signature = value.split(".")
+    other = sealed(key, "session", 60, said | {"sub": "eve"}).split(".")[1]
+    for forged in (f"{head}.{other}.{signature}", f"{head}.{claims}.", f"{head}.{claims}", "", "ä", "a.b.c"):
+        assert opened(key, "session", forged) is None
+    for algorithm, by in (("none", None), ("HS512", key)):
+        assert opened(key, "session", jwt.encode({**said, "aud": "session", "exp": 2**40}, by, algorithm)) is None

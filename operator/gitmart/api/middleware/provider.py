@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+import json
 import logging
 import re
 import secrets
@@ -38,6 +39,7 @@ from gitmart.api.middleware.sessions import opened, sealed
 from gitmart.api.principal import Kind, Principal
 
 TIME_TO_SIGN_IN = 600  # seconds that a person may take at the provider
+LONGEST_PATH = 2000  # characters in JSON: browsers keep no cookie of more than 4096 bytes (RFC 6265, 6.1)
 SHORTEST_SECRET = 16  # characters: with what is shorter, cookies could be signed by trying
 
 _BEGUN, _SESSION = "sign-in", "session"  # what a cookie is for; neither passes for the other
@@ -92,7 +94,8 @@ class Provider:
         """
         Return the provider's address to lead a browser to, and the value of the cookie it must come back with.
 
-        It comes back to `redirect_url`, and then goes on to `there`, a path of ours. Raise IssuerError.
+        It comes back to `redirect_url`, and then goes on to `there`, a path of ours, or to the beginning if that is
+        too long to be remembered. Raise IssuerError.
         """
         about = await self._verifier.about()
         flow, state, nonce = WebApplicationClient(self._client.id), secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -102,6 +105,7 @@ class Provider:
             state=state, nonce=nonce, code_challenge=flow.create_code_challenge(verifier, "S256"),
             code_challenge_method="S256",
         )  # fmt: skip
+        there = there if len(json.dumps(there)) <= LONGEST_PATH else "/"
         said = {"state": state, "nonce": nonce, "verifier": verifier, "redirect": redirect_url, "there": there}
         return str(address), sealed(self._key, _BEGUN, TIME_TO_SIGN_IN, said)
 
