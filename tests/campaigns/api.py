@@ -1,5 +1,5 @@
 """
-Requests to the API drawn from its OpenAPI document, on a small warehouse made for them.
+Requests to the API drawn from its OpenAPI document, on a small warehouse and beside a cluster made for them.
 
 No answer may be 5xx, and each has to be what the document says.
 
@@ -17,8 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.conftest import TEMPLATE, Warehouse
-from tests.integration.api.fuzzing import fuzz
-from tests.integration.api.serving import served
+from tests.integration.api.fuzzing import fuzz, fuzzed
 from tests.sample_warehouse import make_sample
 
 from gitmart.local.temporary import temporary_postgres
@@ -35,8 +34,9 @@ def main() -> int:
         migrate(server.url("gitmart_owner"))
         warehouse = Warehouse(server, TEMPLATE)
         make_sample(Path(folder), warehouse)
-        with served(warehouse.url("gitmart_read"), "--rate-limit=0") as address:
-            done = fuzz(address, Path(folder), "--max-examples", str(arguments.examples), "--seed", str(arguments.seed))
+        drawn = ("--max-examples", str(arguments.examples), "--seed", str(arguments.seed))
+        with fuzzed(Path(folder), warehouse.url("gitmart_read")) as (address, by):
+            done = fuzz(address, Path(folder), *by, *drawn)
     print(done.stdout, done.stderr, sep="")
     return done.returncode
 

@@ -103,8 +103,8 @@ def standard(body: bytes, key: bytes, *, late: float = 0, identity: str | None =
 
 
 @contextmanager
-def hooked(folder: Path, *words: str, **environment: str) -> Iterator[Hooked]:
-    """Yield an API with the webhooks' secrets and a service account; both end with the block."""
+def hooked(folder: Path, *words: str, url: str = NOWHERE, **environment: str) -> Iterator[Hooked]:
+    """Yield an API with the webhooks' secrets and a service account, and its cluster; both end with the block."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -123,7 +123,7 @@ def hooked(folder: Path, *words: str, **environment: str) -> Iterator[Hooked]:
             "GITMART_API_SERVICE_ACCOUNT": str(account),
             "GITMART_API_HOOK_SECRETS": str(secrets),
         }
-        with process_of(NOWHERE, *words, **(variables | environment)) as process:
+        with process_of(url, *words, **(variables | environment)) as process:
             yield Hooked(process.address, cluster, account, secrets, process, variables | environment)
 
 

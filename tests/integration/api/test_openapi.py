@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from tests.integration.api.fuzzing import fuzz
+from tests.conftest import Warehouse
+from tests.integration.api.fuzzing import fuzz, fuzzed
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sample")]
 
@@ -50,6 +51,16 @@ def test_examples_are_what_the_schemas_say(document: dict[str, Any]) -> None:
     for operation in tables:
         row, values, *_ = operation["responses"]["200"]["content"]["text/csv"]["example"].split("\r\n")
         assert len(row.split(",")) <= len(values.split(","))
+
+
+def test_triggers_and_webhooks_do_what_the_document_says(sample_warehouse: Warehouse, tmp_path: Path) -> None:
+    """With a cluster to ask, and a token that may."""
+    with fuzzed(tmp_path, sample_warehouse.url("gitmart_read")) as (address, by):
+        done = fuzz(
+            address, tmp_path, *by, "--include-path-regex", "/extract$|/run$|^/hooks/", "--phases",
+            "examples,coverage,fuzzing", "--max-examples", "4", "--generation-deterministic",
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
 
 
 def test_the_api_does_what_the_document_says(address: str, tmp_path: Path) -> None:
