@@ -4,12 +4,38 @@
     person's domain may be their own, and people write with private addresses for their employers.
 #}
 {% macro organization(email) -%}
-    {%- set domain = "substring(lower(" ~ email ~ ") from '@([^@]*)$')" -%}
+    {%- set domain = mail_domain(email) -%}
     case
         when {{ domain }} in ('{{ public_mail_domains() | join("', '") }}') then null
         when {{ domain }} like '%noreply%' or {{ domain }} not like '%.%' then null
         else {{ domain }}
     end
+{%- endmacro %}
+
+
+{# What stands behind the last @, in small letters; NULL without one. #}
+{% macro mail_domain(email) -%}
+    {{- adapter.dispatch('mail_domain', 'gitmart')(email) -}}
+{%- endmacro %}
+
+
+{% macro default__mail_domain(email) -%}
+    {%- set backwards = 'reverse(lower(' ~ email ~ '))' -%}
+    case
+        when {{ email }} like '%@%'
+            then reverse(substr({{ backwards }}, 1, {{ dbt.position("'@'", backwards) | trim }} - 1))
+    end
+{%- endmacro %}
+
+
+{% macro postgres__mail_domain(email) -%}
+    substring(lower({{ email }}) from '@([^@]*)$')
+{%- endmacro %}
+
+
+{# Redshift's adapter would take PostgreSQL's. #}
+{% macro redshift__mail_domain(email) -%}
+    {{- gitmart.default__mail_domain(email) -}}
 {%- endmacro %}
 
 

@@ -50,7 +50,17 @@ MARTS = {
     "fct_repository_topics": ("repository_id", "topic"),
     "fct_releases": ("repository_id", "release_id"),
     "dim_branch": ("repository_id", "branch_id"),
+    "bi_all_refs_commits": ("repository_id", "commit_hash"),
+    "bi_commits": ("repository_id", "commit_hash"),
+    "bi_contributors": ("contributor_id",),
+    "bi_daily_commits": ("repository_id", "contributor_id", "commit_day"),
+    "bi_file_changes": ("repository_id", "commit_hash", "path", "old_path"),
+    "bi_monthly_activity": ("repository_id", "month_start"),
+    "bi_releases": ("repository_id", "tag_name"),
+    "bi_repositories": ("repository_id",),
+    "bi_repository_contributors": ("repository_id", "contributor_id"),
 }
+VIEWS = tuple(name for name in MARTS if name.startswith("bi_"))
 FACTS = ("fct_commits", "fct_contributions", "fct_file_changes", "fct_daily_activity", "fct_daily_commits")
 STATES = ("int_contributors", "int_built_repositories", "int_repository_states")
 # What else is built by repository.

@@ -34,11 +34,21 @@ SOURCES = (
 )  # fmt: skip
 
 # What the SQL calls and casts to; of each adapter, what its manual has and another's may not.
-CALLS = {"abs", "cast", "coalesce", "count", "exists", "lower", "max", "min", "nullif", "row_number", "substr", "sum"}
+CALLS = {"abs", "cast", "coalesce", "count", "exists", "lower", "max", "min", "nullif", "reverse", "row_number", "substr",
+         "sum"}  # fmt: skip
 TYPES = {"bigint", "date", "integer", "smallint"}
 OWN_CALLS = {
-    "duckdb": {"date_trunc", "extract", "regexp_matches"},
-    "snowflake": {"convert_timezone", "date_trunc", "dateadd", "datediff", "dayofweekiso", "extract", "regexp_like"},
+    "duckdb": {"date_trunc", "extract", "position", "regexp_matches"},
+    "snowflake": {
+        "convert_timezone",
+        "date_trunc",
+        "dateadd",
+        "datediff",
+        "dayofweekiso",
+        "extract",
+        "position",
+        "regexp_like",
+    },
     "bigquery": {
         "date",
         "date_diff",
@@ -47,11 +57,30 @@ OWN_CALLS = {
         "datetime_add",
         "extract",
         "regexp_contains",
+        "strpos",
         "timestamp_add",
     },
-    "redshift": {"date_trunc", "dateadd", "extract", "mod"},
-    "databricks": {"date_from_unix_date", "date_trunc", "datediff", "floor", "pmod", "regexp_like", "unix_seconds"},
-    "spark": {"date_from_unix_date", "date_trunc", "datediff", "floor", "pmod", "regexp_like", "unix_seconds"},
+    "redshift": {"date_trunc", "dateadd", "extract", "mod", "position"},
+    "databricks": {
+        "date_from_unix_date",
+        "date_trunc",
+        "datediff",
+        "floor",
+        "pmod",
+        "position",
+        "regexp_like",
+        "unix_seconds",
+    },
+    "spark": {
+        "date_from_unix_date",
+        "date_trunc",
+        "datediff",
+        "floor",
+        "pmod",
+        "position",
+        "regexp_like",
+        "unix_seconds",
+    },
 }
 OWN_TYPES = {
     "duckdb": {"numeric(28,6)", "numeric(7, 6)", "text", "timestamp", "timestamp with time zone"},

@@ -27,7 +27,7 @@ def test_an_empty_warehouse_builds_and_every_test_passes(dbt: Dbt, marts: Marts)
         " select schemaname, viewname from pg_views) as relations"
         " where schemaname like 'analytics%%' and schemaname <> 'analytics_test_failures' group by 1 order by 1"
     )
-    assert built == [("analytics", 17), ("analytics_intermediate", 9), ("analytics_staging", 12)]
+    assert built == [("analytics", 26), ("analytics_intermediate", 9), ("analytics_staging", 12)]
 
 
 def test_the_reader_sees_the_marts_and_nothing_else(
@@ -49,7 +49,7 @@ def test_the_reader_sees_the_marts_and_nothing_else(
                 pass
 
     assert readable == {(schema, name) for schema, name in relations if schema == "analytics"}
-    assert len(readable) == 17
+    assert len(readable) == 26
 
 
 def test_the_summaries_count_what_was_committed(dbt: Dbt, raw: Raw, marts: Marts) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).parents[3] / "dbt"
-LAYERS = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("fct_", "dim_")}
+LAYERS = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("fct_", "dim_"), "bi": ("bi_",)}
 SUMMARIES = {"repository_summary", "contributor_summary"}
 MOST_JOINS = 7
 MOST_STAGING_MODELS_PER_SOURCE = {
@@ -51,7 +51,8 @@ def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def layer(model: dict[str, Any]) -> str:
-    return str(model["fqn"][1])
+    folders: list[str] = model["fqn"][1:-1]
+    return folders[-1]
 
 
 def parents(model: dict[str, Any], kind: str) -> list[str]:
@@ -69,7 +70,7 @@ def _built_before(model: dict[str, Any], manifest: dict[str, Any]) -> set[str]:
 
 
 def test_every_layer_has_models(models: list[dict[str, Any]]) -> None:
-    assert Counter(map(layer, models)) == {"staging": 12, "intermediate": 9, "marts": 17}
+    assert Counter(map(layer, models)) == {"staging": 12, "intermediate": 9, "marts": 17, "bi": 9}
 
 
 def test_names_tell_the_layer(models: list[dict[str, Any]]) -> None:
@@ -78,14 +79,15 @@ def test_names_tell_the_layer(models: list[dict[str, Any]]) -> None:
     assert wrong == []
 
 
-def test_every_model_has_a_test_of_its_key(manifest: dict[str, Any], models: list[dict[str, Any]]) -> None:
+def test_every_table_has_a_test_of_its_key(manifest: dict[str, Any], models: list[dict[str, Any]]) -> None:
+    """Views for BI have the rows of a mart, which tests that they do not need in every build show."""
     tested = {
         node["attached_node"]
         for node in manifest["nodes"].values()
         if node["resource_type"] == "test" and (node.get("test_metadata") or {}).get("name") == "unique_combination"
     }
 
-    assert {m["unique_id"] for m in models} - tested == set()
+    assert {m["unique_id"] for m in models if layer(m) != "bi"} - tested == set()
 
 
 def test_every_source_has_freshness(manifest: dict[str, Any]) -> None:
@@ -152,12 +154,27 @@ def test_a_source_feeds_few_staging_models(models: list[dict[str, Any]]) -> None
     assert {name: n for name, n in fan_out.items() if n > MOST_STAGING_MODELS_PER_SOURCE.get(name, 1)} == {}
 
 
-def test_no_view_hangs_on_a_view(models: list[dict[str, Any]]) -> None:
-    """PostgreSQL drops a view with what it reads, so a view may read nothing that dbt replaces."""
-    views = {m["unique_id"] for m in models if m["config"]["materialized"] == "view"}
+def test_no_view_hangs_on_what_a_build_replaces(models: list[dict[str, Any]]) -> None:
+    """PostgreSQL drops a view with what it reads, unless that is bound late."""
+    views = [m for m in models if m["config"]["materialized"] == "view"]
+    late = [m for m in models if m["config"]["materialized"] == "late_binding_view"]
 
-    assert {m["name"] for m in models if m["unique_id"] in views and parents(m, "model")} == set()
-    assert {layer(m) for m in models if m["unique_id"] in views} == {"staging"}
+    assert {m["name"] for m in views if parents(m, "model")} == set()
+    assert {layer(m) for m in views} == {"staging"}
+    assert {m["name"] for m in late} == {m["name"] for m in models if layer(m) == "bi"}
+
+
+def test_views_for_bi_read_what_the_reader_may_read(manifest: dict[str, Any], models: list[dict[str, Any]]) -> None:
+    """Their rows are looked up by whoever asks."""
+    for view in (m for m in models if layer(m) == "bi"):
+        assert {layer(manifest["nodes"][name]) for name in parents(view, "model")} <= {"marts", "bi"}, view["name"]
+
+
+def test_the_page_on_bi_tells_of_every_view(models: list[dict[str, Any]]) -> None:
+    page = (PROJECT.parent / "docs" / "bi.md").read_text(encoding="utf-8")
+
+    for view in (m for m in models if layer(m) == "bi"):
+        assert f"| `{view['name']}` | {view['description']} |" in page
 
 
 def test_models_refer_to_tables_by_ref_alone(models: list[dict[str, Any]]) -> None:
@@ -187,17 +204,18 @@ def test_every_model_and_column_is_described(models: list[dict[str, Any]]) -> No
 
 
 def test_marts_are_public_and_contracted(models: list[dict[str, Any]]) -> None:
-    for mart in (m for m in models if layer(m) == "marts"):
+    for mart in (m for m in models if layer(m) in ("marts", "bi")):
         assert mart["access"] == "public", mart["name"]
         assert mart["group"] == "gitmart", mart["name"]
         assert mart["contract"]["enforced"], mart["name"]
-        assert [c["type"] for c in mart["constraints"]] == ["primary_key"], mart["name"]
+        keys = ["primary_key"] if layer(mart) == "marts" else []
+        assert [c["type"] for c in mart["constraints"]] == keys, mart["name"]
         assert mart["config"]["grants"] == {"select": ["gitmart_read"]}, mart["name"]
         assert all(column["data_type"] for column in mart["columns"].values()), mart["name"]
 
 
 def test_inner_layers_are_not_public(models: list[dict[str, Any]]) -> None:
-    assert {m["access"] for m in models if layer(m) != "marts"} == {"protected"}
+    assert {m["access"] for m in models if layer(m) not in ("marts", "bi")} == {"protected"}
 
 
 def test_schemas_are_the_target_and_the_layer(models: list[dict[str, Any]]) -> None:
@@ -207,6 +225,7 @@ def test_schemas_are_the_target_and_the_layer(models: list[dict[str, Any]]) -> N
         "staging": "analytics_staging",
         "intermediate": "analytics_intermediate",
         "marts": "analytics",
+        "bi": "analytics",
     }
 
 
