@@ -22,6 +22,11 @@ PANELS = [
     pytest.param(board, title, id=f"{name}: {title}") for name, board in DASHBOARDS.items() for title in board.panels
 ]
 BEGIN, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2024, 6, 30, tzinfo=UTC)  # of the sample's commits, but one
+WITHOUT_ROWS = {
+    "Flaky tests",
+    "What went wrong",
+    "Files that change together",
+}  # as long as all repositories are chosen
 COLUMNS_TO_COUNT = {"int8", "int4", "numeric", "float8"}
 
 
@@ -98,7 +103,7 @@ def test_a_query_gives_what_its_panel_shows(board: Dashboard, title: str, ask: A
         assert {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]} <= set(found.columns)
         _is_of_its_kind(panel, found)
         if not chosen.get("repository", ALL).isdigit():
-            assert bool(found.rows) == (title not in ("Flaky tests", "What went wrong")), chosen
+            assert bool(found.rows) == (title not in WITHOUT_ROWS), chosen
 
 
 def _choices(board: Dashboard, query: str, repositories: list[str]) -> list[dict[str, str]]:
@@ -214,6 +219,31 @@ def test_hours_are_all_there_and_add_up(ask: Ask, garden: str) -> None:
         sum(commits for _, commits in shown)
         == ask(f"select commits from analytics.repository_summary where repository_id = {garden}").rows[0][0]
     )
+
+
+def test_files_are_those_of_the_functions(ask: Ask, garden: str) -> None:
+    """Within the time range, of the sample all but one commit."""
+    files = numbers(CONTRIBUTIONS, "Files that change most", ask, repository=garden, bots="false").as_dicts()
+    pairs = numbers(CONTRIBUTIONS, "Files that change together", ask, repository=garden).as_dicts()
+
+    hotspots = ask(
+        "select path, commits, contributors, recent_churn, last_day from analytics.file_hotspots("
+        f"repository => {garden}, bots => false, until => '2024-06-30')"
+    ).rows
+    assert {row["Repository"] for row in files} == {"garden"}
+    keys = ("File", "Commits", "Contributors", "Recent churn", "Last day")
+    assert sorted(tuple(row[key] for key in keys) for row in files) == sorted(hotspots)
+    assert [row["Commits"] for row in files] == sorted((row["Commits"] for row in files), reverse=True)
+    assert [tuple(row.values()) for row in pairs] == [("README.md", "api/garden.pb.go", 12, Decimal(1))]
+
+
+def test_coupled_files_of_all_repositories_are_not_looked_for(ask: Ask) -> None:
+    query = CONTRIBUTIONS.sql("Files that change together", BEGIN, END, {"schema": "analytics"})
+
+    plan = "\n".join(row[0] for row in ask(f"explain (analyze, costs off, timing off) {query}").rows)
+
+    assert "One-Time Filter: false" in plan
+    assert "Function Scan" not in plan
 
 
 def test_what_went_wrong_is_shown(written: psycopg.Connection[TupleRow]) -> None:

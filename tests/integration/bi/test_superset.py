@@ -90,13 +90,12 @@ def test_a_dataset_has_its_columns_and_metrics(dataset: dict[str, Any], ask: Ask
 def test_columns_mean_what_the_marts_say(ask: Ask) -> None:
     comments = ask(
         "select relname, attname, col_description(attrelid, attnum) from pg_class join pg_attribute on attrelid = pg_class.oid"
-        " where relnamespace = 'analytics'::regnamespace and relkind = 'r' and attnum > 0 and not attisdropped"
+        " where relnamespace = 'analytics'::regnamespace and relkind in ('r', 'v') and attnum > 0 and not attisdropped"
     ).rows
     for dataset in DATASETS.values():
         if dataset["schema"] != "analytics":
             continue
-        source = dataset["sql"] or dataset["table_name"]
-        said = {(name, comment) for mart, name, comment in comments if mart in source}
+        said = {(name, comment) for relation, name, comment in comments if relation == dataset["table_name"]}
         for column in dataset["columns"]:
             assert (column["column_name"], column["description"]) in said, dataset["table_name"]
 
@@ -122,8 +121,13 @@ def _columns(params: dict[str, Any]) -> Iterator[str]:
 
 def test_figures_are_those_of_the_marts(ask: Ask) -> None:
     named = {each["table_name"]: each for each in DATASETS.values()}
-    daily, monthly = rows_of(named["gitmart_daily_commits"]), rows_of(named["gitmart_monthly_activity"])
-    metrics = {metric["metric_name"]: metric["expression"] for metric in named["gitmart_daily_commits"]["metrics"]}
+    daily, monthly, files = (
+        rows_of(named[name]) for name in ("bi_daily_commits", "bi_monthly_activity", "bi_file_changes")
+    )
+    metrics, of_files = (
+        {metric["metric_name"]: metric["expression"] for metric in named[name]["metrics"]}
+        for name in ("bi_daily_commits", "bi_file_changes")
+    )
 
     counted = ask(
         f"select repository_id, {metrics['commits']}, {metrics['contributors']}, {metrics['active_days']},"
@@ -137,3 +141,14 @@ def test_figures_are_those_of_the_marts(ask: Ask) -> None:
     ).rows
     assert counted == summary
     assert new == [(row[0], row[2]) for row in summary]
+    hotspots = ask(
+        "select repository_id, path, commits, contributors, lines_added, lines_deleted from analytics.file_hotspots()"
+        " order by 1, 2"
+    ).rows
+    assert (
+        hotspots
+        == ask(
+            f"select repository_id, path, {of_files['commits']}, {of_files['contributors']}, {of_files['lines_added']},"
+            f" {of_files['lines_deleted']} from {files} group by 1, 2 order by 1, 2"
+        ).rows
+    )
