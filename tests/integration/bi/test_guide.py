@@ -67,6 +67,7 @@ def test_a_role_of_its_own_reads_the_marts_and_no_more(sample_warehouse: Warehou
             url = make_conninfo(sample_warehouse.url("gitmart_read"), user=name, password="choose-one")
             with psycopg.connect(url, autocommit=True) as tool:
                 assert tool.execute("select count(*) from analytics.dim_repository").fetchall() == [(4,)]
+                assert tool.execute("select count(*) > 0 from analytics.bi_commits").fetchall() == [(True,)]
                 assert tool.execute("select count(*) > 0 from dbt_meta.runs").fetchall() == [(True,)]
                 assert tool.execute("show statement_timeout").fetchall() == [("1min",)]
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
