@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=500, metavar="N", help="drawn requests per path (default 500)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="draws others (default 1)")
     arguments = parser.parse_args()
-    with TemporaryDirectory() as folder, temporary_postgres() as server:
+    with TemporaryDirectory() as folder, temporary_postgres(durable=False) as server:
         migrate(server.url("gitmart_owner"))
         warehouse = Warehouse(server, TEMPLATE)
         make_sample(Path(folder), warehouse)

@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--cache", action="store_true", help="keep what was fetched between the extractions")
     arguments = parser.parse_args()
     start = time.monotonic()
-    with temporary_postgres() as server:
+    with temporary_postgres(durable=False) as server:
         migrate(server.url("gitmart_owner"))
         with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as connection:
             connection.execute("create database fresh template gitmart owner gitmart_owner")

@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=12_000)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 16))
     arguments = parser.parse_args()
-    with temporary_postgres() as server:
+    with temporary_postgres(durable=False) as server:
         folder = server.folder.parent
         migrate(server.url("gitmart_owner"))
         (folder / "work").mkdir()

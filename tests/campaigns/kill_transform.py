@@ -221,7 +221,7 @@ class Campaign:
 
 def campaign(kills: int, every: int, seed: int) -> dict[str, object]:
     """Run it on a server of its own and return the figures."""
-    with temporary_postgres() as server:
+    with temporary_postgres(durable=False) as server:
         folder = server.folder.parent
         migrate(server.url("gitmart_owner"))
         with (

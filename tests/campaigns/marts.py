@@ -103,7 +103,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="other lives for each")
     arguments = parser.parse_args()
     start = time.monotonic()
-    with temporary_postgres() as server:
+    with temporary_postgres(durable=False) as server:
         migrate(server.url("gitmart_owner"))
         folder = Path(server.folder.parent / "dbt")
         folder.mkdir()

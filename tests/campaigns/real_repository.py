@@ -169,7 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repo", type=Path, required=True, help="a repository on this machine; it is not changed")
     arguments = parser.parse_args()
-    with temporary_postgres() as server:
+    with temporary_postgres(durable=False) as server:
         migrate(server.url("gitmart_owner"))
         subject = Subject(arguments.repo.resolve(), server.folder.parent, server)
         campaign(subject)

@@ -37,6 +37,10 @@ SETTINGS = {
     "jit": "off",
 }
 
+# For a server whose data nobody keeps: nothing waits for a disk. Killed processes still lose nothing.
+# https://www.postgresql.org/docs/current/non-durability.html
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+
 BUILTIN_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # PostgreSQL 17 and newer
 
 
@@ -69,11 +73,14 @@ def program(name: str, folder: Path, *arguments: str, programs: Path | None = No
     return Program([*_without_root(folder), str(binary), *arguments], {**kept, "LC_ALL": "C"})
 
 
-def create_cluster(folder: Path, roles: Iterable[str], lock: int, programs: Path | None = None) -> None:
+def create_cluster(
+    folder: Path, roles: Iterable[str], lock: int, programs: Path | None = None, *, durable: bool = True
+) -> None:
     """
     Make `folder/data` with a password for each role; raise ClusterError, and leave no half of it.
 
     `initdb` inherits the descriptor `lock`: should we be killed, whoever is next waits for it to end.
+    `durable`: as of EmbeddedPostgres.
     """
     fresh = folder / "data.new"
     for leftover in (fresh, folder / "data"):
@@ -86,6 +93,7 @@ def create_cluster(folder: Path, roles: Iterable[str], lock: int, programs: Path
     initdb = program(
         "initdb", folder, "-D", str(fresh), "-U", SUPERUSER, "-A", "scram-sha-256", "--pwfile", str(password_file),
         "-E", "UTF8", "--locale=C", *(BUILTIN_LOCALE if programs is None else ()), "--no-instructions",
+        *(() if durable else ("--no-sync",)),
         programs=programs,
     )  # fmt: skip
     try:
@@ -98,8 +106,9 @@ def create_cluster(folder: Path, roles: Iterable[str], lock: int, programs: Path
     if done.returncode != 0:
         shutil.rmtree(fresh, ignore_errors=True)
         raise ClusterError(f"initdb failed: {done.stderr.decode(errors='replace').strip()}")
+    settings = SETTINGS if durable else SETTINGS | NOT_DURABLE
     with open(fresh / "postgresql.conf", "a", encoding="utf-8") as configuration:
-        configuration.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
+        configuration.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
     fresh.rename(folder / "data")
 
 

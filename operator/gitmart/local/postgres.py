@@ -40,10 +40,13 @@ class EmbeddedPostgres:
     The server of one folder. Methods may be called in any order, by several processes at once.
 
     `programs`: the folder of another PostgreSQL's programs, to try gitmart with its version; None: our own.
+    `durable`: False where nobody keeps the data: should the machine fail, all of it may be lost. Heeded when the
+    folder is new.
     """
 
     folder: Path
     programs: Path | None = None
+    durable: bool = True
 
     @property
     def data(self) -> Path:
@@ -116,7 +119,7 @@ class EmbeddedPostgres:
             if (lock := locks.try_lock(self.lock)) is not None:
                 try:
                     if not (self.data / "PG_VERSION").exists():
-                        create_cluster(self.folder, (SUPERUSER, *ROLES), lock, self.programs)
+                        create_cluster(self.folder, (SUPERUSER, *ROLES), lock, self.programs, durable=self.durable)
                     self._launch(lock)
                 finally:
                     os.close(lock)  # the server has its own copy

@@ -19,11 +19,11 @@ from gitmart.local.postgres import EmbeddedPostgres
 
 
 @contextmanager
-def temporary_postgres(programs: Path | None = None) -> Iterator[EmbeddedPostgres]:
+def temporary_postgres(programs: Path | None = None, *, durable: bool = True) -> Iterator[EmbeddedPostgres]:
     """
     Yield a running server in a folder of its own; `server.folder.parent` may hold other files meant to go with it.
 
-    `programs` as of EmbeddedPostgres. Raise PostgresError when it does not start.
+    `programs` and `durable` as of EmbeddedPostgres: what is measured waits for disks, what is tested need not. Raise PostgresError when it does not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="gitmart-"))
     # A session of its own, so that Ctrl-C, which goes to all of the terminal's group, does not end it first.
@@ -33,7 +33,7 @@ def temporary_postgres(programs: Path | None = None) -> Iterator[EmbeddedPostgre
         start_new_session=True,
     )
     try:
-        server = EmbeddedPostgres(folder / "postgres", programs)
+        server = EmbeddedPostgres(folder / "postgres", programs, durable)
         server.start()
         yield server
     finally:

@@ -22,7 +22,7 @@ from gitmart.warehouse.migrate import migrate
 @pytest.fixture
 def own_server() -> Iterator[EmbeddedPostgres]:
     """A server that the test may stop."""
-    with temporary_postgres() as server:
+    with temporary_postgres(durable=False) as server:
         migrate(server.url("gitmart_owner"))
         yield server
 

@@ -71,7 +71,7 @@ class Local:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a migrated warehouse, stopped; made once because initdb takes seconds."""
-    made = EmbeddedPostgres(tmp_path_factory.mktemp("cluster") / "postgres")
+    made = EmbeddedPostgres(tmp_path_factory.mktemp("cluster") / "postgres", durable=False)
     made.start()
     try:
         migrate(made.url("gitmart_owner"))

@@ -110,6 +110,8 @@ def test_starts_at_once_share_one_server(unmade: EmbeddedPostgres) -> None:
 
     assert [process.wait() for process in processes] == [0, 0, 0]
     assert query(unmade, "select count(*) from pg_database where datname = 'gitmart'") == [(1,)]
+    waits = "select bool_and(setting::bool) from pg_settings where name in ('fsync', 'full_page_writes')"
+    assert query(unmade, waits) == [(True,)], "people keep what is in it"
 
 
 @pytest.mark.slow

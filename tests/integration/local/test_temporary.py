@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
+
+from gitmart.local.postgres import SUPERUSER, EmbeddedPostgres
 
 PROGRAM = """
 import sys
@@ -42,6 +45,11 @@ def test_the_server_goes_with_its_process(number: signal.Signals | None) -> None
 
     assert not folder.exists()
     assert [each for each in psutil.process_iter() if str(folder) in " ".join(_words(each))] == []
+
+
+def test_one_for_tests_waits_for_no_disk(server: EmbeddedPostgres) -> None:
+    with psycopg.connect(server.url(SUPERUSER), autocommit=True) as connection:
+        assert connection.execute("show fsync").fetchone() == ("off",)
 
 
 def _words(process: psutil.Process) -> list[str]:

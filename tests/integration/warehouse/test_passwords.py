@@ -24,7 +24,7 @@ Migrate = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Any]:
     """A server whose owner may create roles, whose workers' roles are not there yet, and that logs every statement."""
-    with temporary_postgres() as server:
+    with temporary_postgres(durable=False) as server:
         _as_administrator(
             server,
             *(f"drop role {role}" for role in WORKERS),
