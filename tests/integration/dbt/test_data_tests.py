@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.dbt.conftest import NO_UNIT_TESTS
 
 if TYPE_CHECKING:
     from tests.integration.dbt.conftest import Dbt, Marts, Raw
@@ -93,7 +94,7 @@ def test_each_kind_of_damage_is_noticed(dbt: Dbt, raw: Raw, marts: Marts) -> Non
 def test_an_undamaged_warehouse_passes(dbt: Dbt, raw: Raw, marts: Marts) -> None:
     _a_small_warehouse(raw)
 
-    assert set(dbt.build("--exclude-resource-type", "unit_test").values()) <= {"success", "pass", "no-op"}
+    assert set(dbt.build(*NO_UNIT_TESTS).values()) <= {"success", "pass", "no-op"}
 
 
 def test_a_repository_extracted_since_the_build_began_is_not_reconciled(dbt: Dbt, raw: Raw, marts: Marts) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.dbt.conftest import NO_UNIT_TESTS
 
 from gitmart.contract.file_classes import FileClass
 
@@ -34,7 +35,7 @@ def _commits(raw: Raw) -> tuple[int, str]:
 def test_every_class_has_its_lines_and_what_is_excluded_does_not_count(dbt: Dbt, raw: Raw, marts: Marts) -> None:
     _, commit = _commits(raw)
 
-    statuses = dbt.build()
+    statuses = dbt.build(*NO_UNIT_TESTS)
 
     assert set(statuses.values()) <= {"success", "pass", "no-op"}, statuses
     classes = [known.value for known in FileClass]

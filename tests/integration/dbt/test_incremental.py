@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from tests.integration.dbt.conftest import FACTS, STATES, STEPS, commit_hash
+from tests.integration.dbt.conftest import FACTS, NO_UNIT_TESTS, STATES, STEPS, commit_hash
 from tests.integration.dbt.events import (
     EVENTS,
     History,
@@ -45,7 +45,7 @@ def test_incremental_builds_equal_a_full_refresh_after_every_event(
             difference.add_note(f"seed {seed}, after {', '.join(history.told)}")
             raise
 
-    built = dbt.build("--exclude-resource-type", "unit_test")  # those are written for the default
+    built = dbt.build(*NO_UNIT_TESTS)  # those are written for the default
     assert set(built.values()) <= {"success", "pass", "no-op"}, [n for n, s in built.items() if s == "fail"]
     dbt.run("--full-refresh", schema="rebuilt")
     marts.assert_equal_to_full_refresh()
@@ -318,7 +318,7 @@ def test_an_extraction_during_a_build_waits_for_the_next_one(dbt: Dbt, raw: Raw,
     repository, one, two = raw.repository("tools"), raw.person("one"), raw.person("two")
     with raw.run(repository) as run:
         run.add("old", one)
-    dbt.build()
+    dbt.run()
 
     def extract_after_the_commits(event: Any) -> None:
         # One event in each build: once fct_commits is there, before anything that reads it.
@@ -327,7 +327,7 @@ def test_an_extraction_during_a_build_waits_for_the_next_one(dbt: Dbt, raw: Raw,
                 run.remove(*raw.hashes(repository))
                 run.add(f"new-{run.number}", two, "2024-06-01 10:00+00")
 
-    statuses = dbt.invoke("build", callbacks=[extract_after_the_commits])
+    statuses = dbt.invoke("build", *NO_UNIT_TESTS, callbacks=[extract_after_the_commits])
 
     assert set(statuses.values()) <= {"success", "pass", "no-op"}, statuses
     assert marts.query("select commits, first_commit_at = last_commit_at from analytics.repository_summary") == [

@@ -38,7 +38,7 @@ def test_names_tell_the_type(dbt: Dbt, raw: Raw, marts: Marts) -> None:
             run.point(f"tags/{name}", commit_hash("first"))
         run.point("tags/on-a-tree", commit_hash("nothing"))
 
-    dbt.run()
+    dbt.run("--select", "+fct_releases")
 
     assert dict(marts.query("select tag_name, release_type from analytics.fct_releases")) == TYPES
 
@@ -92,7 +92,7 @@ def test_branches_and_their_last_commit(dbt: Dbt, raw: Raw, marts: Marts) -> Non
         for branch, name in (("main", "new"), ("merged/long-ago", "old"), ("work", "side")):
             run.point(f"heads/{branch}", commit_hash(name))
 
-    dbt.run()
+    dbt.run("--select", "+dim_branch")
 
     columns = "branch_name, is_default, is_merged, contributor_id, last_commit_day::text"
     assert marts.query(f"select {columns} from analytics.dim_branch order by 1") == [

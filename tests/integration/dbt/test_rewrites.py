@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.dbt.conftest import NO_UNIT_TESTS
 
 if TYPE_CHECKING:
     from tests.integration.dbt.conftest import Dbt, Marts, Raw
 
-DATA = ("--exclude-resource-type", "unit_test")  # those are written for the default
 COUNTS = "select repository_id, commits, all_refs_commits, lines_added from analytics.repository_summary order by 1"
 
 
@@ -36,17 +36,17 @@ def test_each_value_of_the_variable_counts_what_it_says(
     dbt: Dbt, raw: Raw, marts: Marts, repositories: tuple[int, int]
 ) -> None:
     project, fork = repositories
-    assert set(dbt.build(*DATA).values()) <= {"success", "pass", "no-op"}
+    assert set(dbt.build(*NO_UNIT_TESTS).values()) <= {"success", "pass", "no-op"}
     assert marts.query(COUNTS) == [(project, 3, 5, 6), (fork, 4, 4, 9)]
 
     everywhere = dbt.having(count_rewrites_once="everywhere")
-    assert set(everywhere.build(*DATA).values()) <= {"success", "pass", "no-op"}
+    assert set(everywhere.build(*NO_UNIT_TESTS).values()) <= {"success", "pass", "no-op"}
     assert marts.query(COUNTS) == [(project, 2, 2, 3), (fork, 2, 2, 6)]
     people = marts.query("select contributor_id, commits from analytics.contributor_summary order by 1")
     assert [commits for _, commits in people] == [2, 2]
 
     per_repository = dbt.having(count_rewrites_once="per_repository")
-    assert set(per_repository.build(*DATA).values()) <= {"success", "pass", "no-op"}
+    assert set(per_repository.build(*NO_UNIT_TESTS).values()) <= {"success", "pass", "no-op"}
     assert marts.query(COUNTS) == [(project, 2, 3, 3), (fork, 4, 4, 9)]
     days = marts.query("select commit_day::text from analytics.fct_daily_commits where repository_id = %s", project)
     assert sorted(days) == [("2024-05-02",), ("2024-05-04",), ("2024-05-05",)]
