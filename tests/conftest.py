@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ import psycopg
 import pytest
 from hypothesis import settings
 from psycopg import sql
+from tests.forked import Forks
 from xdist.scheduler import LoadScopeScheduling
 
 from gitmart.local.postgres import SUPERUSER, EmbeddedPostgres
@@ -93,9 +95,16 @@ class Warehouse:
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedPostgres]:
     """One embedded PostgreSQL for the whole run; its folder goes with it."""
-    with temporary_postgres() as embedded:
+    with temporary_postgres(durable=False) as embedded:
         migrate(embedded.url("gitmart_owner"))
         yield embedded
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Runs gitmart's commands in processes that need not import dbt first."""
+    with closing(Forks()) as forks:
+        yield forks
 
 
 @pytest.fixture

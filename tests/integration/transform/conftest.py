@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.forked import Forked, Forks
 
 from gitmart.contract.outcomes import Outcome
 
@@ -40,7 +41,7 @@ class Project:
 class Process:
     """A running `gitmart transform`. What it leaves is read once it has ended."""
 
-    popen: subprocess.Popen[str]
+    popen: subprocess.Popen[str] | Forked
     result_file: Path
     errors: str = ""
 
@@ -75,21 +76,27 @@ class Transform:
     project: Project
     url: str
     folder: Path
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    forks: Forks | None  # None: each run has an interpreter of its own
+    started: list[subprocess.Popen[str] | Forked] = field(default_factory=list)
 
     def start(self, *words: str, prefix: tuple[str, ...] = (), **environment: str) -> Process:
-        """Start a run; `prefix` stands before the interpreter, the environment is added to a bare one."""
+        """Start a run; `prefix` stands before an interpreter of its own, the environment is added to a bare one."""
         result_file = self.folder / f"result-{len(self.started)}.json"
-        command = [*prefix, sys.executable, "-m", "gitmart", "transform", "--project-dir", str(self.project.folder)]
+        command = ["transform", "--project-dir", str(self.project.folder), "--result-file", str(result_file), *words]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "PG", "GITMART_"))}
-        popen = subprocess.Popen(
-            [*command, "--result-file", str(result_file), *words],
-            env={**kept, "GITMART_WAREHOUSE_URL": self.url, "TMPDIR": str(self.temporary), **environment},
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        environment = {**kept, "GITMART_WAREHOUSE_URL": self.url, "TMPDIR": str(self.temporary), **environment}
+        popen: subprocess.Popen[str] | Forked
+        if self.forks is None or prefix:
+            popen = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "gitmart", *command],
+                env=environment,
+                cwd=self.folder,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        else:
+            popen = self.forks.start(command, environment, self.folder, self.folder / f"errors-{len(self.started)}.txt")
         self.started.append(popen)
         return Process(popen, result_file)
 
@@ -113,18 +120,29 @@ def may_unshare(*namespaces: str) -> bool:
     return subprocess.run(["unshare", *namespaces, "true"], capture_output=True, check=False).returncode == 0
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    folder = tmp_path / "project"
+def small_project(folder: Path) -> Project:
+    """Return a project of two models in that folder, which is new."""
     shutil.copytree(HERE / "project", folder)
     shutil.copy(PROFILES, folder)
     return Project(folder)
 
 
 @pytest.fixture
-def transform(project: Project, warehouse: Any, tmp_path: Path) -> Iterator[Transform]:
-    """Runs on a migrated warehouse; whatever a test leaves running is ended."""
-    transform = Transform(project, warehouse.url("gitmart_transform"), tmp_path)
+def project(tmp_path: Path) -> Project:
+    return small_project(tmp_path / "project")
+
+
+@pytest.fixture
+def transform(
+    project: Project, warehouse: Any, tmp_path: Path, forks: Forks, request: pytest.FixtureRequest
+) -> Iterator[Transform]:
+    """
+    Runs on a migrated warehouse; whatever a test leaves running is ended.
+
+    Its processes have done their imports, but for those of tests marked `own_interpreter`.
+    """
+    alone = request.node.get_closest_marker("own_interpreter") is not None
+    transform = Transform(project, warehouse.url("gitmart_transform"), tmp_path, None if alone else forks)
     yield transform
     for popen in transform.started:
         if popen.poll() is None:

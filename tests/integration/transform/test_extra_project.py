@@ -59,6 +59,7 @@ def team(tmp_path: Path) -> Path:
     return write(tmp_path / "team", PROJECT)
 
 
+@pytest.mark.own_interpreter
 def test_both_are_built_tested_told_of_and_drawn(own: Any, team: Path, warehouse: Any) -> None:
     process = own.run("--extra-project", str(team), "--warn-error")
 

@@ -57,6 +57,7 @@ def test_a_run_without_any_network_but_the_warehouse(transform: Any, tmp_path: P
         assert process.ended_as(Outcome.SUCCEEDED)
 
 
+@pytest.mark.own_interpreter
 def test_dbt_talks_to_nobody_but_the_warehouse(transform: Any, tmp_path: Path) -> None:
     spy = tmp_path / "spy"
     spy.mkdir()

@@ -58,6 +58,7 @@ def names(datasets: list[dict[str, Any]]) -> set[str]:
     return {each["name"] for each in datasets}
 
 
+@pytest.mark.own_interpreter
 def test_a_good_build_is_told(transform: Any, warehouse: Any, collector: Server, key: Path) -> None:
     process = transform.run(
         "--openlineage-url", collector.url, "--openlineage-namespace", "team-a", "--openlineage-job", "nightly",

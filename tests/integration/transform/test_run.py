@@ -28,6 +28,7 @@ def an_extraction(warehouse: Any, hours_ago: int) -> None:
     )
 
 
+@pytest.mark.own_interpreter
 def test_a_run_builds_tests_and_tells(transform: Any, warehouse: Any) -> None:
     an_extraction(warehouse, hours_ago=13)
     before = transform.project.files()
@@ -275,6 +276,7 @@ def test_all_that_the_address_says_reaches_dbt(transform: Any, warehouse: Any) -
     assert str(name).startswith("gitmart-transform analytics ")
 
 
+@pytest.mark.own_interpreter
 def test_a_shell_full_of_settings_changes_nothing(transform: Any, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DBT_FULL_REFRESH=nonsense\n", encoding="utf-8")
 
@@ -283,6 +285,7 @@ def test_a_shell_full_of_settings_changes_nothing(transform: Any, tmp_path: Path
     assert process.ended_as(Outcome.SUCCEEDED)
 
 
+@pytest.mark.own_interpreter
 def test_the_password_leaves_the_process_nowhere(transform: Any, warehouse: Any, tmp_path: Path) -> None:
     canary = "canary-81f0e2"
     warehouse.query("create role canary_user login password 'canary-81f0e2' in role gitmart_transform")

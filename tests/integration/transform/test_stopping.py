@@ -48,6 +48,7 @@ def test_a_signal_ends_the_statement_and_the_run(
     assert list(transform.temporary.iterdir()) == []
 
 
+@pytest.mark.own_interpreter
 def test_a_signal_before_dbt_is_there_ends_the_run(transform: Any, until: Any) -> None:
     process = transform.start()
     until(OURS)

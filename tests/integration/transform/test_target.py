@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.forked import Forks
 
 from gitmart.contract.outcomes import Outcome
 from gitmart.warehouse.locks import target_lock, try_lock
@@ -18,9 +19,9 @@ DBT = Path(__file__).parents[3] / "dbt"
 
 
 @pytest.mark.slow
-def test_two_targets_of_one_warehouse_hold_the_whole_project_each(warehouse: Any, tmp_path: Path) -> None:
+def test_two_targets_of_one_warehouse_hold_the_whole_project_each(warehouse: Any, tmp_path: Path, forks: Forks) -> None:
     migrate(warehouse.url("gitmart_owner"), targets=["sales"])
-    transform = Transform(Project(DBT), warehouse.url("gitmart_transform"), tmp_path)
+    transform = Transform(Project(DBT), warehouse.url("gitmart_transform"), tmp_path, forks)
 
     first = transform.run("--no-docs")
     second = transform.run("--schema", "sales")
