@@ -38,8 +38,13 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc, unused-ignore]
     """
     Gives the tests of modules with one `xdist_group` to one worker, and every other test to whichever is free.
 
-    pytest-xdist 3.8 finds no groups with pytest 9.2: it renames tests after them, which they no longer bear.
+    pytest-xdist 3.8 finds no groups with pytest 9.2: it renames tests after them, which they no longer bear. It also
+    gives out what has the most tests first; here they keep the order of `longest_first`.
     """
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(self.config.rootpath / nodeid.partition("::")[0]) or nodeid
@@ -56,6 +61,23 @@ def group_of(module: Path) -> str | None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling | None:
     """Take the place of pytest-xdist's own `--dist loadgroup`."""
     return GroupScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes long begin first, in random order among its like: at the end no worker waits for another."""
+    items.sort(key=longest_first)
+
+
+def longest_first(item: pytest.Item) -> int:
+    """Return 0 for a test that needs a cluster, 1 for one of another group, up to 4 for one that needs no server."""
+    if "cluster" in item.path.parts:
+        return 0
+    if group_of(item.path) is not None:
+        return 1
+    if item.get_closest_marker("slow") is not None:
+        return 2
+    return 3 if "integration" in item.path.parts else 4
 
 
 @pytest.fixture(autouse=True)
