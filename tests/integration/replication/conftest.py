@@ -18,12 +18,15 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import sql
+from tests.forked import Forks
+from tests.integration.transform.conftest import Project, small_project
 
 from gitmart.local.cluster import own_programs
 from gitmart.local.postgres import SUPERUSER, EmbeddedPostgres
 from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
+FORKED = ("replicate", "transform")  # commands that need no interpreter of their own here
 CANARY = "canary/of=the login"  # a password that stands in no log and in nothing that is printed
 SETTINGS = {
     "wal_level": "logical",
@@ -71,6 +74,8 @@ class Pair:
     replica: Side
     folder: Path
     environment: dict[str, str]  # of `gitmart replicate`
+    forks: Forks
+    project: Project
     runs: int = 0
 
     @property
@@ -94,10 +99,11 @@ class Pair:
         words = ["extract", f"--url={repository.url}", "--allow-file-urls"]
         return self._run(words, {"GITMART_WAREHOUSE_URL": (side or self.source).url("gitmart_extract")}, result=True)
 
-    def transform(self, side: Side | None = None, *words: str) -> Done:
-        """Run dbt on the replica, or on that side: one view, if not told what."""
+    def transform(self, side: Side | None = None, *words: str, whole: bool = False) -> Done:
+        """Run dbt on the replica, or on that side, with a small project, or the whole of gitmart's own."""
         environment = {"GITMART_WAREHOUSE_URL": (side or self.replica).url("gitmart_transform")}
-        words = words or ("--select=stg_commits",)
+        if not whole:
+            words = ("--project-dir", str(self.project.folder), *words)
         return self._run(["transform", "--no-docs", *words], environment, result=True)
 
     def settle(self) -> None:
@@ -126,12 +132,20 @@ class Pair:
         if result:
             words = [*words, f"--result-file={file}"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "PG", "GITMART_"))}
-        done = subprocess.run(
-            [sys.executable, "-m", "gitmart", *words],
-            env={**kept, **environment}, cwd=self.folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        if words[0] in FORKED:
+            output, errors = (self.folder / f"{name}{self.runs}.txt" for name in ("output", "errors"))
+            process = self.forks.start(words, {**kept, **environment}, self.folder, errors, output)
+            printed = process.communicate()[1]
+            code, printed = process.returncode, output.read_text(encoding="utf-8") + printed
+        else:
+            done = subprocess.run(
+                [sys.executable, "-m", "gitmart", *words],
+                env={**kept, **environment}, cwd=self.folder, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            code, printed = done.returncode, done.stdout + done.stderr
+        assert code is not None
         told = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        return Done(done.returncode, done.stdout + done.stderr, told)
+        return Done(code, printed, told)
 
 
 def until(question: Callable[[], bool], what: str = "it", seconds: int = 60) -> None:
@@ -160,7 +174,7 @@ def servers() -> Iterator[Servers]:
 
 @contextmanager
 def _server(programs: Path | None) -> Iterator[EmbeddedPostgres]:
-    with temporary_postgres(programs) as server:
+    with temporary_postgres(programs, durable=False) as server:
         with psycopg.connect(server.url(SUPERUSER), autocommit=True) as connection:
             for name, value in SETTINGS.items():
                 connection.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value)))
@@ -188,18 +202,18 @@ def older(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture
-def older_pair(older: EmbeddedPostgres, tmp_path: Path) -> Iterator[Pair]:
+def older_pair(older: EmbeddedPostgres, tmp_path: Path, forks: Forks) -> Iterator[Pair]:
     """Like `pair`, on one server of an older version."""
-    yield from _pair((older, older), tmp_path)
+    yield from _pair((older, older), tmp_path, forks)
 
 
 @pytest.fixture
-def pair(servers: Servers, tmp_path: Path) -> Iterator[Pair]:
+def pair(servers: Servers, tmp_path: Path, forks: Forks) -> Iterator[Pair]:
     """Two migrated, empty warehouses that have nothing to do with each other yet. Nothing stays of them."""
-    yield from _pair(servers, tmp_path)
+    yield from _pair(servers, tmp_path, forks)
 
 
-def _pair(servers: Servers, tmp_path: Path) -> Iterator[Pair]:
+def _pair(servers: Servers, tmp_path: Path, forks: Forks) -> Iterator[Pair]:
     sides = [Side(server, f"test_{uuid4().hex}") for server in servers]
     for side in sides:
         _on(side.server, f'create database "{side.database}" template gitmart owner gitmart_owner')
@@ -209,7 +223,7 @@ def _pair(servers: Servers, tmp_path: Path) -> Iterator[Pair]:
         "GITMART_REPLICA_URL": replica,
         "GITMART_REPLICATION_URL": f"postgresql://gitmart_replicate:{quote(CANARY, safe='')}@{source.rpartition('@')[2]}",
     }
-    pair = Pair(sides[0], sides[1], tmp_path, environment)
+    pair = Pair(sides[0], sides[1], tmp_path, environment, forks, small_project(tmp_path / "small"))
     yield pair
     for server in servers:
         server.start()
