@@ -6,7 +6,8 @@ What a build costs while the history grows: everything anew, and after 1,000 new
 
 At each size the warehouse holds so many made-up commits in repositories of 100,000; `gitmart transform` runs with
 --full-refresh, then 1,000 commits of a week come and 10 of any day vanish in one repository, and it runs again;
-both --no-docs. Memory is that of gitmart's process, and what PostgreSQL's processes have for themselves (USS) at the
+both --no-docs; at last the tests alone. Of the second run there are the seconds that models and tests took, added up
+(four run at a time), and how many rows of tables and entries of indexes each of them read. Memory is that of gitmart's process, and what PostgreSQL's processes have for themselves (USS) at the
 most, twenty times a second. At the end the functions are timed, medians of five calls, over everything and for one
 repository, those of files for one. The last line is JSON.
 """
@@ -37,6 +38,17 @@ SIZES = (100_000, 500_000, 1_000_000, 2_000_000)
 PIECE = 100_000  # commits of one repository
 NEW, GONE = 1_000, 10
 CALLS = 5
+TESTS = ("--select", "resource_type:test")
+SECONDS = """
+select coalesce(sum(seconds) filter (where resource_type <> 'test'), 0), coalesce(sum(seconds) filter (where resource_type = 'test'), 0)
+from dbt_meta.node_runs where run_id = (select max(run_id) from dbt_meta.node_runs)
+"""
+# One that is made anew has a number of its own, and begins with none.
+ROWS = """
+select cast(relid as bigint), seq_tup_read + coalesce(
+    (select sum(idx_tup_read) from pg_stat_user_indexes as i where i.relid = t.relid), 0
+) from pg_stat_user_tables as t
+"""
 FUNCTIONS = (
     "activity_by_period('month'{})", "contributor_activity({})", "concentration({})", "contributor_flow('quarter'{})",
     "activity_hours({})", "burstiness({})",
@@ -48,6 +60,14 @@ FUNCTIONS_OF_FILES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What models or tests of a build took: seconds of all of them together, rows and index entries that they read."""
+
+    seconds: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """Builds at one size."""
 
@@ -56,6 +76,8 @@ class Measured:
     full_server_mib: float
     new: Cost
     new_server_mib: float
+    models: Part  # of the build after a few new commits, as the tests
+    tests: Part
 
     @property
     def ratio(self) -> float:
@@ -117,8 +139,24 @@ class Bench:
         self.connection.execute("vacuum analyze")
         full, full_mib = self.build("--full-refresh")
         raw.extract(repositories[0], commits=NEW, removals=GONE, recent=True)
+        before = self.rows()
         new, new_mib = self.build()
-        return Measured(size, full, full_mib, new, new_mib)
+        built = self.rows()
+        models, tests = self._numbers(SECONDS)[0]
+        self.build(*TESTS)
+        read, tested = _read(before, built), _read(built, self.rows())
+        return Measured(
+            size, full, full_mib, new, new_mib, Part(models, round(read - tested)), Part(tests, round(tested))
+        )
+
+    def rows(self) -> dict[float, float]:
+        """Return the number of rows read so far of each table, by the table's number."""
+        self.connection.execute("select pg_stat_force_next_flush()")
+        return dict(self._numbers(ROWS))
+
+    def _numbers(self, query: str) -> list[tuple[float, float]]:
+        with psycopg.connect(self.server.url("gitmart_transform"), autocommit=True) as reader:
+            return [(float(str(one)), float(str(other))) for one, other in reader.execute(query.encode())]
 
     def read(self, repository: int) -> dict[str, float]:
         """Return the seconds of each function, over everything and for one repository; of files, for one repository."""
@@ -138,6 +176,10 @@ class Bench:
         return found
 
 
+def _read(before: Mapping[float, float], after: Mapping[float, float]) -> float:
+    return sum(read - before.get(table, 0) for table, read in after.items())
+
+
 def report(rows: list[Measured], functions: dict[str, float]) -> dict[str, object]:
     """Print the tables, and return what the last line says."""
     print(f"{'':>10}{'everything anew':>36}{f'after {NEW} new commits':>36}")
@@ -146,6 +188,12 @@ def report(rows: list[Measured], functions: dict[str, float]) -> dict[str, objec
         halves = ((row.full, row.full_server_mib), (row.new, row.new_server_mib))
         told = "".join(f"{cost.wall:9.1f}{cost.cpu:8.1f}{cost.peak:8.0f}{server:7.0f} MiB" for cost, server in halves)
         print(f"{row.commits:10}{told}{row.ratio:8.3f}")
+    print(f"{'':>10}{f'after {NEW} new commits: models':>36}{'tests':>36}")
+    print(f"{'commits':>10}" + 2 * f"{'s':>9}{'rows read':>13}{'÷ first':>14}")
+    for row in rows:
+        parts = ((row.models, rows[0].models), (row.tests, rows[0].tests))
+        told = "".join(f"{part.seconds:9.1f}{part.rows:13}{part.rows / first.rows:14.2f}" for part, first in parts)
+        print(f"{row.commits:10}{told}")
     for call, seconds in functions.items():
         print(f"{call:70}{1000 * seconds:8.0f} ms")
     last = rows[-1]
@@ -156,6 +204,9 @@ def report(rows: list[Measured], functions: dict[str, float]) -> dict[str, objec
         "peak_mib": round(max(last.full.peak, last.new.peak)),
         "server_mib": round(last.full_server_mib),
         "slope": round(last.new.wall / rows[0].new.wall, 2),
+        "slope_of_models": round(last.models.seconds / rows[0].models.seconds, 2),
+        "slope_of_rows_read_by_models": round(last.models.rows / rows[0].models.rows, 2),
+        "slope_of_tests": round(last.tests.seconds / rows[0].tests.seconds, 2),
         "slowest_function_seconds": round(max(functions.values()), 3),
     }
 

@@ -75,32 +75,3 @@
         {% endfor %}
     end
 {%- endmacro %}
-
-
-{#
-    From clause of an incremental build: the files of the commits in `selected`, each looked up by its commit. All
-    commits that are not selected have many times as many.
-#}
-{% macro files_of_selected() %}
-    {{- return(adapter.dispatch('files_of_selected', 'gitmart')()) -}}
-{% endmacro %}
-
-{% macro default__files_of_selected() -%}
-    from selected
-    inner join files on selected.commit_id = files.commit_id
-{%- endmacro %}
-
-{# PostgreSQL guesses that a good part of all commits is selected; `offset 0` keeps it from reading all files then. #}
-{% macro postgres__files_of_selected() -%}
-    from selected
-    cross join lateral (
-        select * from files
-        where files.commit_id = selected.commit_id
-        offset 0
-    ) as files
-{%- endmacro %}
-
-{# It takes PostgreSQL's macros, and has no lateral joins. #}
-{% macro redshift__files_of_selected() -%}
-    {{ gitmart.default__files_of_selected() }}
-{%- endmacro %}

@@ -3,9 +3,26 @@
     (`where_outdated`), compares them with its own or replaces those, and what it holds of the others stays as it is.
 
     int_repository_states has a state of each repository, which is another one as soon as a row of the facts or a
-    name in a trailer is; int_built_repositories has for each such model the states that it was built from, written in
+    name in a trailer is, made of int_fingerprints, which is built so itself from what fct_commits notes (commits.sql);
+    int_built_repositories has for each such model the states that it was built from, written in
     the transaction that builds it. The variables of the project and the model's own text are part of the second.
 #}
+
+
+{# The states that models are built from, which int_fingerprints comes before. #}
+{% macro states_of_repositories() -%}
+    {%- if model.name == 'int_fingerprints' -%}
+        (
+            select
+                repository_id,
+                state
+            from {{ ref('int_built_repositories') }}
+            where model_name = 'fct_commits'
+        )
+    {%- else -%}
+        {{ ref('int_repository_states') }}
+    {%- endif -%}
+{%- endmacro %}
 
 
 {# The state that this model would be built from, given that of the repository. #}
@@ -25,7 +42,7 @@
 #}
 {% macro query_of_outdated_repositories() -%}
     select states.repository_id
-    from {{ ref('int_repository_states') }} as states
+    from {{ states_of_repositories() }} as states
     left join {{ ref('int_built_repositories') }} as built
         on
             states.repository_id = built.repository_id
@@ -36,23 +53,28 @@
     union all
     select gone.repository_id
     from {{ ref('int_built_repositories') }} as gone
-    left join {{ ref('int_repository_states') }} as others on gone.repository_id = others.repository_id
+    left join {{ states_of_repositories() }} as others on gone.repository_id = others.repository_id
     where gone.model_name = '{{ this.identifier }}' and others.repository_id is null
 {%- endmacro %}
 
 
 {# The same, to stand in the brackets after `in`. #}
-{% macro outdated_repositories() %}
-    {{- return(adapter.dispatch('outdated_repositories', 'gitmart')()) -}}
+{% macro outdated_repositories() -%}
+    {{ listed(query_of_outdated_repositories()) }}
+{%- endmacro %}
+
+
+{# A query of ids of repositories, to stand in the brackets after `in`. #}
+{% macro listed(query) %}
+    {{- return(adapter.dispatch('listed', 'gitmart')(query)) -}}
 {% endmacro %}
 
-{% macro default__outdated_repositories() -%}
-    {{ query_of_outdated_repositories() }}
+{% macro default__listed(query) -%}
+    {{ query }}
 {%- endmacro %}
 
 {# PostgreSQL guesses that a query has half of all repositories, and reads whole tables; of a list it knows better. #}
-{% macro postgres__outdated_repositories() -%}
-    {%- set query = query_of_outdated_repositories() -%}
+{% macro postgres__listed(query) -%}
     {%- if not execute -%}
         {{ query }}
     {%- else -%}
@@ -108,7 +130,7 @@
     where
         model_name = '{{ this.identifier }}'
         and not exists (
-            select 1 from {{ ref('int_repository_states') }} as states
+            select 1 from {{ states_of_repositories() }} as states
             where
                 states.repository_id = {{ ref('int_built_repositories') }}.repository_id
                 and {{ state_of_model('states.state') }} = {{ ref('int_built_repositories') }}.state
@@ -123,7 +145,7 @@
         '{{ this.identifier }}',
         states.repository_id,
         {{ state_of_model('states.state') }}
-    from {{ ref('int_repository_states') }} as states
+    from {{ states_of_repositories() }} as states
     where not exists (
         select 1 from {{ ref('int_built_repositories') }} as built
         where

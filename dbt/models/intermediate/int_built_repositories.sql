@@ -1,6 +1,12 @@
 -- Empty when it is made: the models that are built by repository write into it, each in its own transaction. A full
 -- refresh empties it, and they build everything.
-{{ config(materialized='incremental', on_schema_change='fail') }}
+{{
+    config(
+        materialized='incremental',
+        on_schema_change='fail',
+        indexes=[{'columns': ['model_name', 'repository_id']}],
+    )
+}}
 
 select
     {{ as_text("''") }} as model_name,

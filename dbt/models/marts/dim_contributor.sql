@@ -7,8 +7,9 @@ authors as (
     where git_role = 'author'
 ),
 
-trailers as (
-    select * from {{ ref('stg_commit_trailers') }}
+named as (
+    select identity_id from {{ ref('int_fingerprints') }}
+    where what = 'trailers'
 ),
 
 contributions as (
@@ -23,9 +24,9 @@ recorded as (
     {{ union_distinct() }}
     select
         contributors.person_id as contributor_id,
-        trailers.named_id as identity_id
-    from trailers
-    inner join contributors on trailers.named_id = contributors.contributor_id
+        named.identity_id
+    from named
+    inner join contributors on named.identity_id = contributors.contributor_id
 ),
 
 identities as (

@@ -1,9 +1,5 @@
-with commits as (
-    select * from {{ ref('fct_commits') }}
-),
-
-trailers as (
-    select * from {{ ref('stg_commit_trailers') }}
+with fingerprints as (
+    select * from {{ ref('int_fingerprints') }}
 ),
 
 identities as (
@@ -27,13 +23,9 @@ counted as (
 named as (
     select identity_id from counted
     {{ union_distinct() }}
-    select trailers.named_id as identity_id
-    from trailers
-    inner join commits
-        on
-            trailers.repository_id = commits.repository_id
-            and trailers.commit_hash = commits.commit_hash
-    where trailers.named_id is not null
+    select identity_id
+    from fingerprints
+    where what = 'trailers' and identity_id <> 0
 ),
 
 people as (

@@ -1,14 +1,32 @@
 -- Incremental by run, not by time: an extraction stamps every row it inserts or changes with its run number,
 -- in the transaction that makes the row visible. The greatest number here is therefore never too high, and one
 -- that is too low (the newest commits were removed again) only makes the build look at some rows twice.
+--
+-- Only repositories are looked at of which something may be another one than this table has it (repositories_to_compare
+-- in commits.sql): what it was built from is noted in its own transaction.
 {{
     config(
         materialized='incremental',
         unique_key=['repository_id', 'commit_hash'],
         on_schema_change='fail',
-        indexes=[{'columns': ['repository_id', 'commit_day']}],
-        pre_hook="{{ one_snapshot() }}",
-        post_hook=["{{ analyze_new() }}", "{{ delete_vanished_commits() }}", "{{ delete_purged_repositories() }}"],
+        indexes=[
+            {'columns': ['repository_id', 'commit_day']},
+            {'columns': ['repository_id', 'committed_day']},
+            {'columns': ['author_id', 'contributor_id']},
+        ],
+        pre_hook=[
+            "{{ one_snapshot() }}",
+            "{{ note_new_repositories() }}",
+            "{{ note_changed_repositories() }}",
+            "{{ note_repositories_with_other_firsts() }}",
+        ],
+        post_hook=[
+            "{{ analyze_new() }}",
+            "{{ delete_vanished_commits() }}",
+            "{{ delete_purged_repositories() }}",
+            "{{ forget_purged_repositories() }}",
+            "{{ note_compared_repositories() }}",
+        ],
     )
 }}
 
@@ -22,46 +40,18 @@ contributors as (
     select * from {{ ref('stg_contributors') }}
 ),
 
--- The commits are read where they are needed: as a step of their own they would all be copied.
-repositories_with_patch_ids as (
-    select repository_id
-    from {{ ref('stg_commits') }}
-    where patch_id is not null
-    group by repository_id
-),
-
--- Their commits by the change they make. One that has no patch id makes a change of its own.
-changes as (
-    select
-        patched.repository_id,
-        patched.commit_hash,
-        coalesce(patched.patch_id, patched.commit_hash) as change_id,
-        patched.commit_date,
-        patched.in_default_branch
-    from {{ ref('stg_commits') }} as patched
-    where patched.repository_id in (select repositories.repository_id from repositories_with_patch_ids as repositories)
-),
-
-firsts as (
-    select
-        repository_id,
-        commit_hash,
-        row_number() over (
-            partition by repository_id, change_id order by {{ order_of_rewrites() }}
-        ) = 1 as is_first_of_patch,
-        row_number() over (
-            partition by change_id order by {{ order_of_rewrites() }}, repository_id
-        ) = 1 as is_first_of_patch_anywhere
-    from changes
-),
-
 {% if is_incremental() %}
-    watermarks as (
+    outdated_repositories as (
+        {{ repositories_to_compare() }}
+    ),
+
+    changed as (
         select
-            repository_id,
-            max(changed_run) as changed_run
-        from {{ this }}
-        group by repository_id
+            commits.repository_id,
+            commits.commit_hash
+        {{ looked_up('outdated_repositories', ref('stg_commits'), 'commits',
+            'commits.repository_id = outdated_repositories.repository_id'
+            ~ ' and commits.changed_run > outdated_repositories.changed_run') }}
     ),
 
     -- Without any change of the commit, its author may turn out to be another person, other classes of files may
@@ -69,59 +59,79 @@ firsts as (
     outdated as (
         select
             built.repository_id,
-            built.commit_hash
-        from {{ this }} as built
+            built.commit_hash,
+            built.patch_id,
+            outdated_repositories.has_patch_ids
+        {{ looked_up('outdated_repositories', this, 'built',
+            'built.repository_id = outdated_repositories.repository_id') }}
         left join contributors on built.author_id = contributors.contributor_id
         where
             built.contributor_id <> contributors.person_id
+            or (
+                not outdated_repositories.has_patch_ids
+                and not (built.is_first_of_patch and built.is_first_of_patch_anywhere)
+            )
             {% for measure in measures %}
                 or built.{{ measure }} <> {{ counted(measure, 'built') }}
             {% endfor %}
+    ),
+
+    {{ changes_in_question('outdated') }},
+
+    firsts as (
+        {{ firsts_of('changes_in_question') }}
     ),
 
     outdated_firsts as (
         select
             built.repository_id,
             built.commit_hash
-        from {{ this }} as built
-        left join firsts
-            on
-                built.repository_id = firsts.repository_id
-                and built.commit_hash = firsts.commit_hash
-        where
-            built.is_first_of_patch <> coalesce(firsts.is_first_of_patch, true)
-            or built.is_first_of_patch_anywhere <> coalesce(firsts.is_first_of_patch_anywhere, true)
+        {{ commits_with_other_firsts() }}
     ),
 
-    changed as (
-        select
-            commits.repository_id,
-            commits.commit_hash
-        from {{ ref('stg_commits') }} as commits
-        left join watermarks on commits.repository_id = watermarks.repository_id
-        where
-            watermarks.repository_id is null
-            or commits.changed_run > watermarks.changed_run
-    ),
-
-    -- Apart, so that the few keys that are found are looked up, and not all commits compared with them.
     keys as (
         select * from changed
         {{ union_distinct() }}
-        select * from outdated
+        select
+            repository_id,
+            commit_hash
+        from outdated
         {{ union_distinct() }}
         select * from outdated_firsts
     ),
 
     selected as (
         select commits.*
-        from {{ ref('stg_commits') }} as commits
-        inner join keys
-            on
-                commits.repository_id = keys.repository_id
-                and commits.commit_hash = keys.commit_hash
+        {{ looked_up('keys', ref('stg_commits'), 'commits',
+            'commits.repository_id = keys.repository_id and commits.commit_hash = keys.commit_hash') }}
     ),
 {% else %}
+    -- The commits are read where they are needed: as a step of their own they would all be copied.
+    repositories_with_patch_ids as (
+        select repository_id
+        from {{ ref('stg_commits') }}
+        where patch_id is not null
+        group by repository_id
+    ),
+
+    changes as (
+        select
+            patched.repository_id,
+            patched.commit_hash,
+            coalesce(patched.patch_id, patched.commit_hash) as change_id,
+            patched.commit_date,
+            patched.in_default_branch
+        from {{ ref('stg_commits') }} as patched
+        where
+            patched.repository_id in (
+                select repositories.repository_id from repositories_with_patch_ids as repositories
+            )
+    ),
+
+    firsts as (
+        {{ firsts_of('changes') }}
+    ),
+
     selected as (
         select * from {{ ref('stg_commits') }}
     ),
@@ -135,7 +145,7 @@ classes as (
         sum(files.lines_deleted) as lines_deleted,
         count(*) as files_changed
     {% if is_incremental() %}
-        {{ files_of_selected() }}
+        {{ looked_up('selected', 'files', 'files', 'selected.commit_id = files.commit_id') }}
     {% else %}
         from files
     {% endif %}

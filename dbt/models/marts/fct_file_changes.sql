@@ -57,11 +57,13 @@ selected as (
         changed.repository_id,
         changed.commit_id,
         changed.changed_run
-    from changed
-    inner join {{ ref('stg_commits') }} as present
-        on
-            changed.commit_id = present.commit_id
-            and changed.changed_run = present.changed_run
+    {% set same = 'changed.commit_id = present.commit_id and changed.changed_run = present.changed_run' %}
+    {% if is_incremental() %}
+        {{ looked_up('changed', ref('stg_commits'), 'present', same) }}
+    {% else %}
+        from changed
+        inner join {{ ref('stg_commits') }} as present on {{ same }}
+    {% endif %}
     where changed.all_classes_files_changed > 0
 )
 
@@ -77,7 +79,7 @@ select
     files.lines_deleted,
     selected.changed_run
 {% if is_incremental() %}
-    {{ files_of_selected() }}
+    {{ looked_up('selected', 'files', 'files', 'selected.commit_id = files.commit_id') }}
 {% else %}
     from selected
     inner join files on selected.commit_id = files.commit_id

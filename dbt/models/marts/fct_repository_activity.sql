@@ -1,5 +1,15 @@
+{{
+    config(
+        materialized='incremental',
+        on_schema_change='fail',
+        pre_hook="{{ delete_outdated_repositories() }}",
+        post_hook=["{{ forget_built_repositories() }}", "{{ remember_built_repositories() }}"],
+    )
+}}
+
 with series as (
     select * from {{ ref('int_time_series') }}
+    {{ where_outdated() }}
 )
 
 select

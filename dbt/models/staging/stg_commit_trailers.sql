@@ -7,7 +7,7 @@ commits as (
 )
 
 select
-    commits.repository_id,
+    commit_trailers.repository_id,
     commits.commit_hash,
     commit_trailers.position as trailer_position,
     commit_trailers.key as trailer_key,
@@ -15,4 +15,7 @@ select
     commit_trailers.contributor_id as named_id,
     commit_trailers.changed_run
 from commit_trailers
-inner join commits on commit_trailers.commit_id = commits.id
+inner join commits
+    on
+        commit_trailers.commit_id = commits.id
+        and commit_trailers.repository_id = commits.repository_id

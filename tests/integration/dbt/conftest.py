@@ -65,7 +65,7 @@ MARTS = {
 }
 VIEWS = tuple(name for name in MARTS if name.startswith("bi_"))
 FACTS = ("fct_commits", "fct_contributions", "fct_file_changes", "fct_daily_activity", "fct_daily_commits")
-STATES = ("int_contributors", "int_built_repositories", "int_repository_states")
+STATES = ("int_contributors", "int_built_repositories", "int_fingerprints", "int_repository_states")
 # What else is built by repository.
 STEPS = {
     "int_commit_credits": ("repository_id", "commit_hash"),
