@@ -26,11 +26,7 @@ contributors as (
 
 trailers as (
     select * from {{ ref('stg_commit_trailers') }}
-    where
-        named_id is not null
-        {% if is_incremental() %}
-            and repository_id in ({{ outdated_repositories() }})
-        {% endif %}
+    {{ where_outdated() }}
 ),
 
 authors as (

@@ -100,7 +100,8 @@ OWN_PHRASES = {
     "databricks": {"union distinct"},
     "spark": {"union distinct"},
 }
-NO_CALLS = {"as", "from", "in", "numeric", "decimal", "or", "over"}  # words that a parenthesis may follow, too
+# Words that a parenthesis may follow, too.
+NO_CALLS = {"and", "as", "decimal", "from", "in", "join", "like", "not", "numeric", "or", "over", "where"}
 
 
 def foreign(text: str, adapter: str) -> set[str]:

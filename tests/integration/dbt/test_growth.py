@@ -86,6 +86,7 @@ def read_by_a_build(dbt: Dbt, raw: Raw, marts: Marts, happen: Callable[[], None]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("like_large_tables")
 def test_models_read_no_commits_of_repositories_without_news(dbt: Dbt, raw: Raw, marts: Marts) -> None:
     people = [raw.person(f"person {number}") for number in range(5)]
@@ -111,7 +112,8 @@ def test_models_read_no_commits_of_repositories_without_news(dbt: Dbt, raw: Raw,
 
     tenth = (MANY - FEW) * OTHERS / 10  # of what has come
     assert {name: (few[name], rows) for name, rows in many.items() if rows - few[name] > tenth} == {}
-    assert set(few) == TABLES and few["fct_commits"] > 0
+    assert set(few) == TABLES
+    assert few["fct_commits"] > 0
 
     # Nor to find the commits of somebody who turns out to be another person.
     after = read_by_a_build(dbt, raw, marts, lambda: raw.join(people[-1], people[0]))
@@ -120,5 +122,3 @@ def test_models_read_no_commits_of_repositories_without_news(dbt: Dbt, raw: Raw,
     assert marts.query(
         "select distinct contributor_id from analytics.fct_commits where author_id = %s", people[-1]
     ) == [(people[0],)]
-    dbt.run("--full-refresh", schema="rebuilt")
-    marts.assert_equal_to_full_refresh()
