@@ -44,8 +44,8 @@ select relname, cast(relid as bigint), seq_tup_read + coalesce(
 """
 # Of what there is a row for each commit or more; others are read whole, and have one for each person or day.
 TABLES = {
-    "commits", "commit_files", "commit_trailers", "fct_commits", "fct_contributions", "fct_daily_activity",
-    "fct_file_changes", "int_commit_credits",
+    "commits", "commit_files", "commit_trailers", "fct_commits", "fct_contributions", "fct_file_changes",
+    "int_commit_credits",
 }  # fmt: skip
 
 
@@ -114,11 +114,3 @@ def test_models_read_no_commits_of_repositories_without_news(dbt: Dbt, raw: Raw,
     assert {name: (few[name], rows) for name, rows in many.items() if rows - few[name] > tenth} == {}
     assert set(few) == TABLES
     assert few["fct_commits"] > 0
-
-    # Nor to find the commits of somebody who turns out to be another person.
-    after = read_by_a_build(dbt, raw, marts, lambda: raw.join(people[-1], people[0]))
-
-    assert {name: rows for name, rows in after.items() if rows > tenth} == {}
-    assert marts.query(
-        "select distinct contributor_id from analytics.fct_commits where author_id = %s", people[-1]
-    ) == [(people[0],)]
