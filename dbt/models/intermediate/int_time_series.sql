@@ -2,7 +2,6 @@
     config(
         materialized='incremental',
         on_schema_change='fail',
-        indexes=[{'columns': ['repository_id']}],
         pre_hook="{{ delete_outdated_repositories() }}",
         post_hook=["{{ forget_built_repositories() }}", "{{ remember_built_repositories() }}"],
     )
