@@ -171,8 +171,8 @@
                 changes_{{ other }}.commit_hash is null
                 or coalesce(changes_{{ one }}.patch_id, '') <> coalesce(changes_{{ other }}.patch_id, '')
             {% if not loop.last %} union all {% endif %}
-        {% endfor %}
-        {% if besides %}
+    {% endfor %}
+    {% if besides %}
             union all
             select
                 commit_hash,
