@@ -91,6 +91,8 @@ class Forks:
         assert message, "the process that forks is gone"
         what, number, told = json.loads(message)
         (self._begun if what == "begun" else self._ended)[number] = told
+        if what == "begun":
+            self._ended.pop(told, None)  # of an earlier process: numbers come again
 
 
 class Forked:

@@ -125,6 +125,7 @@ def test_the_catalogue(client: httpx.Client, sample_warehouse: Warehouse) -> Non
     told = get(client, "metrics")
     assert told == catalogue()
     functions = sample_warehouse.query(
-        "select proname, proargnames[1:pronargs] from pg_proc where pronamespace = 'analytics'::regnamespace order by 1"
+        "select proname, proargnames[1:pronargs] from pg_proc where pronamespace = 'analytics'::regnamespace"
+        " and to_regclass('analytics.' || proname) is null order by 1"  # the rows of a view are no function to ask
     )
     assert sorted((each["name"], each["arguments"]) for each in told["functions"]) == [tuple(row) for row in functions]

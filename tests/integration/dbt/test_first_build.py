@@ -28,7 +28,7 @@ def test_an_empty_warehouse_builds_and_every_test_passes(dbt: Dbt, marts: Marts)
         " select schemaname, viewname from pg_views) as relations"
         " where schemaname like 'analytics%%' and schemaname <> 'analytics_test_failures' group by 1 order by 1"
     )
-    assert built == [("analytics", 26), ("analytics_intermediate", 9), ("analytics_staging", 12)]
+    assert built == [("analytics", 26), ("analytics_intermediate", 10), ("analytics_staging", 13)]
 
 
 def test_the_reader_sees_the_marts_and_nothing_else(
