@@ -33,7 +33,7 @@ from gitmart.api.reader import Reader
 from gitmart.api.routes import activity, catalogue, contributors, files, repositories, runs
 from gitmart.api.routes.description import describe
 from gitmart.api.routes.strict import only_known_parameters
-from gitmart.api.settings import Settings
+from gitmart.api.settings import OF_GROUP, Settings
 from gitmart.api.watermark import Watch, look_with
 from gitmart.contract.settings import SettingsError
 
@@ -179,9 +179,8 @@ def _provider(settings: Settings) -> Provider | None:
         raise SettingsError([f"--oidc-client-secret-file: {error}"]) from None
     client = Client(settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_scopes)
     verifier = Verifier(client.issuer, client.id, settings.oidc_algorithms, fetch_with(settings.oidc_ca_file))
-    prefix = "oidc-group:"
     return Provider(
         client, verifier, post_with(settings.oidc_ca_file), groups_claim=settings.oidc_groups_claim,
-        groups=frozenset(each.removeprefix(prefix) for each in settings.triggers_by if each.startswith(prefix)),
+        groups=frozenset(each.removeprefix(OF_GROUP) for each in settings.triggers_by if each.startswith(OF_GROUP)),
         duration=settings.session_duration,
     )  # fmt: skip

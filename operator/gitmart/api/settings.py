@@ -251,7 +251,8 @@ def _root_path(text: str) -> str:
     return path
 
 
-_ASKING = r"\*|oidc:[!-~]{1,255}|oidc-group:[^\x00-\x1f]{1,255}|[A-Za-z0-9][A-Za-z0-9._@-]{0,62}"
+OF_GROUP = "oidc-group:"  # before the name of a group, among those who may ask for runs
+_ASKING = rf"\*|oidc:[!-~]{{1,255}}|{OF_GROUP}[^\x00-\x1f]{{1,255}}|[A-Za-z0-9][A-Za-z0-9._@-]{{0,62}}"
 _SECOND, _MINUTE, _HOUR, _DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _MIB = 1 << 20
 _Setting = partial(Setting, prefix="GITMART_API_")

@@ -23,7 +23,8 @@ def temporary_postgres(programs: Path | None = None, *, durable: bool = True) ->
     """
     Yield a running server in a folder of its own; `server.folder.parent` may hold other files meant to go with it.
 
-    `programs` and `durable` as of EmbeddedPostgres: what is measured waits for disks, what is tested need not. Raise PostgresError when it does not start.
+    `programs` and `durable` as of EmbeddedPostgres: what is measured waits for disks, what is tested
+    need not. Raise PostgresError when it does not start.
     """
     folder = Path(tempfile.mkdtemp(prefix="gitmart-"))
     # A session of its own, so that Ctrl-C, which goes to all of the terminal's group, does not end it first.

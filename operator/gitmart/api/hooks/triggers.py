@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from gitmart.api.hooks.dependencies import RunsOfProcess, problems
 from gitmart.api.principal import Kind, principal_of
 from gitmart.api.problems import ProblemError
+from gitmart.api.settings import OF_GROUP
 from gitmart.contract.kinds import DBT_SCHEDULES, REPOSITORIES
 
 _LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
@@ -32,7 +33,7 @@ def _asking(request: Request) -> str:
     principal, allowed = principal_of(request), request.app.state.settings.triggers_by
     known = principal.kind is not Kind.NOBODY
     name = f"oidc:{principal.name}" if principal.kind is Kind.OIDC else principal.name
-    rights = {"*", name, *(f"oidc-group:{group}" for group in principal.groups)}
+    rights = {"*", name, *(f"{OF_GROUP}{group}" for group in principal.groups)}
     if not known or rights.isdisjoint(allowed):
         who = repr(name) if known else "nobody in particular"
         raise ProblemError(
