@@ -201,7 +201,7 @@ class Place:
                 each.get("count") or 1 for each in about if (each["type"], each["reason"]) == ("Warning", reason)
             )
 
-        return wait_for(count, 15, lambda: self.namespace.describe("events", ""), PAUSE)
+        return wait_for(count, SOON, lambda: self.namespace.describe("events", ""), PAUSE)
 
     def is_calm(self, *, pods: int, told: int = 8) -> None:
         """Fail if more pods were made for this trouble, or more was told of its resources, than there is reason to."""

@@ -2,7 +2,8 @@
 Kubernetes Events: what a person sees under `kubectl describe`, without floods.
 
 As in client-go's recorder, what was told of an object before is counted up instead of told again, and each object has a
-bucket of tokens, so that one in trouble cannot fill etcd. Writing happens beside the visits and never fails one.
+bucket of tokens, so that one in trouble cannot fill etcd. Writing happens beside the visits and never fails one, by a
+few writers: a request that the API server does not answer keeps no other object's Event waiting.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ BURST = 25  # tokens of an object, as in client-go
 REFILL = 300.0  # seconds for a token, as in client-go
 REMEMBERED = 2048  # Events, and buckets: what is remembered of the latest
 WAITING = 1000  # Events that wait to be written; more are dropped
+WRITERS = 4
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
@@ -45,9 +47,10 @@ class _Told:
     count: int = 1
     name: str = ""
     written: int = 0
+    writing: bool = False
 
 
-class _Latest(OrderedDict[KeyT, ValueT], Generic[KeyT, ValueT]):
+class Latest(OrderedDict[KeyT, ValueT], Generic[KeyT, ValueT]):
     """Remembers what was set last, and forgets the oldest beyond REMEMBERED."""
 
     def __setitem__(self, key: KeyT, value: ValueT) -> None:
@@ -69,8 +72,8 @@ class Events:
         self._cluster = cluster
         self._clock = clock
         self._now = now
-        self._told: _Latest[tuple[str, str, str, str], _Told] = _Latest()
-        self._buckets: _Latest[str, tuple[float, float]] = _Latest()  # by uid: tokens, and when they were counted
+        self._told: Latest[tuple[str, str, str, str], _Told] = Latest()
+        self._buckets: Latest[str, tuple[float, float]] = Latest()  # by uid: tokens, and when they were counted
         self._waiting: asyncio.Queue[_Told] = asyncio.Queue(WAITING)
         self._failing = False  # told once, until one is written again
 
@@ -96,11 +99,16 @@ class Events:
 
     async def run(self) -> None:
         """Write what is told, until cancelled."""
+        async with asyncio.TaskGroup() as writers:
+            for _ in range(WRITERS):
+                writers.create_task(self._keep_writing())
+
+    async def _keep_writing(self) -> None:
         while True:
             told = await self._waiting.get()
             try:
-                await self._write(told)
-                self._failing = False
+                if not told.writing:  # else who writes it sees the new count
+                    await self._write(told)
             except ApiError as error:
                 if not self._failing:
                     log.warning("events cannot be written", extra={"error": error.message})
@@ -115,8 +123,16 @@ class Events:
         await self._waiting.join()
 
     async def _write(self, told: _Told) -> None:
-        if told.name and told.written == told.count:
-            return
+        told.writing = True
+        try:
+            while told.written != told.count:
+                told.written = await self._write_once(told)
+                self._failing = False
+        finally:
+            told.writing = False
+
+    async def _write_once(self, told: _Told) -> int:
+        """Write an Event as it is now; return its count then."""
         count = told.count
         if told.name:
             change = {name: told.body[name] for name in ("count", "lastTimestamp")}
@@ -125,13 +141,13 @@ class Events:
             except NotFoundError:  # the API server keeps Events for an hour
                 told.name = ""
             else:
-                told.written = count
-                return
+                return count
         # As client-go names them: unique without asking.
         name = f"{told.body['involvedObject']['name']}.{time.time_ns():x}"
         body = told.body | {"metadata": {"name": name, "namespace": told.namespace}}
         await self._cluster.create_event(told.namespace, body)
-        told.name, told.written = name, count
+        told.name = name
+        return count
 
     def _take_token(self, uid: str) -> bool:
         now = self._clock()

@@ -31,7 +31,7 @@ from gitmart.handlers.visit import (
     read_resource,
     read_status,
     settled,
-    tell_changes,
+    tell_ready,
     write_status,
 )
 from gitmart.resources.manifests import mistakes_of
@@ -85,8 +85,8 @@ class ExtractionVisits:
         decision = decide(repository, seen, now, self._policy)
         await delete_jobs(self._at, key, decision.delete)
         status = await self._carried_out(key, repository, decision)
-        if await write_status(self._at, KIND, key, stored, document.get("status", {}), status):
-            tell_changes(self._at, repository, repository.status.conditions, status.conditions)
+        await write_status(self._at, KIND, key, stored, document.get("status", {}), status)
+        tell_ready(self._at, repository, repository.status.conditions, status.conditions)
         updated = repository.model_copy(update={"status": status})
         for run in decision.runs:
             self._at.meter.ended(updated, run)
@@ -161,8 +161,8 @@ class ExtractionVisits:
         known = read_status(RepositoryStatus, document)
         generation = document["metadata"]["generation"]
         status = statuses.invalid(known, mistakes_of(error, Repository), generation, self._at.now())
-        if await write_status(self._at, KIND, key, stored, document.get("status", {}), status):
-            tell_changes(self._at, named(Repository, document), known.conditions, status.conditions)
+        await write_status(self._at, KIND, key, stored, document.get("status", {}), status)
+        tell_ready(self._at, named(Repository, document), known.conditions, status.conditions)
         return self._policy.resync.total_seconds()
 
     def _tell_end(self, repository: Repository, run: Run) -> None:

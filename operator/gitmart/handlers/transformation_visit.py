@@ -39,6 +39,7 @@ from gitmart.handlers.visit import (
     read_status,
     settled,
     tell_changes,
+    tell_ready,
     write_status,
 )
 from gitmart.resources.dbtschedule import DbtSchedule, DbtScheduleStatus
@@ -92,11 +93,11 @@ class TransformationVisits:
         decision = decide(schedule, seen, now, self._resync)
         await delete_jobs(self._at, key, decision.delete)
         status = await self._carried_out(key, schedule, decision)
-        if await write_status(self._at, KIND, key, stored, document.get("status", {}), status):
-            said, says = schedule.status.conditions, status.conditions
-            tell_changes(self._at, schedule, said, says)
-            if not decision.runs:  # a run that does not get to work; ends are told below
-                tell_changes(self._at, schedule, said, says, statuses.LAST_RUN_SUCCEEDED)
+        said, says = schedule.status.conditions, status.conditions
+        if await write_status(self._at, KIND, key, stored, document.get("status", {}), status) and not decision.runs:
+            # A run that does not get to work; ends are told below.
+            tell_changes(self._at, schedule, said, says, statuses.LAST_RUN_SUCCEEDED)
+        tell_ready(self._at, schedule, said, says)
         updated = schedule.model_copy(update={"status": status})
         for run in decision.runs:
             self._at.meter.ended(updated, run)
@@ -216,8 +217,8 @@ class TransformationVisits:
         known = read_status(DbtScheduleStatus, document)
         generation = document["metadata"]["generation"]
         status = statuses.invalid(known, mistakes_of(error, DbtSchedule), generation, self._at.now())
-        if await write_status(self._at, KIND, key, stored, document.get("status", {}), status):
-            tell_changes(self._at, named(DbtSchedule, document), known.conditions, status.conditions)
+        await write_status(self._at, KIND, key, stored, document.get("status", {}), status)
+        tell_ready(self._at, named(DbtSchedule, document), known.conditions, status.conditions)
         return self._resync.total_seconds()
 
     def _tell_end(self, schedule: DbtSchedule, good: bool) -> None:

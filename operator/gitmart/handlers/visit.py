@@ -13,7 +13,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -33,6 +33,7 @@ from gitmart.controller.transformation import FOREIGN_CRON_JOB
 from gitmart.handlers.awaited import Awaited, at_least
 from gitmart.handlers.cluster import EVENT, JOB, POD, Cluster, Kind
 from gitmart.handlers.errors import AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError
+from gitmart.handlers.events import Latest
 from gitmart.handlers.index import REPOSITORY, Indexes, Key, Stored
 from gitmart.handlers.patches import merge_patch
 from gitmart.resources.base import Condition, ObjectMeta, Resource, Status
@@ -45,6 +46,8 @@ WAIT_FOR_WATCH = 1.0  # seconds; the watch wakes us earlier
 UNSEEN_LIMIT = 30.0  # seconds after which a write that the watch has not shown is looked up
 # A Job none of whose pods has started is looked at again so often: some reasons stand in Events alone.
 STARTING_LOOK = 15.0  # seconds
+# What the process before us wrote so shortly before it ended was perhaps not told.
+UNTOLD = timedelta(minutes=2)
 FOREIGN_JOB = "ForeignJob"
 FORBIDDEN = "Forbidden"
 REFUSALS = (FORBIDDEN, FOREIGN_JOB, FOREIGN_CRON_JOB)  # no event tells when these are over
@@ -85,6 +88,11 @@ class Surroundings:
     meter: Meter
     wake: Callable[[Key], None]
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC).replace(microsecond=0))
+    told: Latest[str, Condition | None] = field(default_factory=Latest)  # by uid: Ready, as people know it
+    began: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "began", self.now())  # the class is frozen
 
 
 class Refused(Exception):  # noqa: N818 # no failure of ours
@@ -278,11 +286,29 @@ async def write_status(
     return True
 
 
+def tell_ready(at: Surroundings, resource: Resource, before: Sequence[Condition], after: Sequence[Condition]) -> None:
+    """
+    Tell people when Ready says something else than they know. To be called whenever a status is known to be stored.
+
+    What they know is remembered, since a write may go through without an answer: the next visit finds it done.
+    """
+    uid, was, now = resource.metadata.uid or "", find(before, READY), find(after, READY)
+    if uid in at.told:
+        was = at.told[uid]
+    elif was is not None and was.status == "False" and was.last_transition_time > at.began - UNTOLD:
+        was = None
+    at.told[uid] = now
+    _tell(at, resource, was, now)
+
+
 def tell_changes(
-    at: Surroundings, resource: Resource, before: Sequence[Condition], after: Sequence[Condition], kind: str = READY
+    at: Surroundings, resource: Resource, before: Sequence[Condition], after: Sequence[Condition], kind: str
 ) -> None:
     """Tell people when a condition says something else than before."""
-    was, now = find(before, kind), find(after, kind)
+    _tell(at, resource, find(before, kind), find(after, kind))
+
+
+def _tell(at: Surroundings, resource: Resource, was: Condition | None, now: Condition | None) -> None:
     if (
         now is None
         or now.status == "Unknown"

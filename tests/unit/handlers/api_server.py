@@ -36,6 +36,12 @@ def refusal(status: int, reason: str, message: str, headers: dict[str, str] | No
     return web.json_response(body | {"code": status}, status=status, headers=headers)
 
 
+def _hang_up(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
 @dataclass
 class ApiServer:
     """`objects` by path. `trouble` holds answers to give first: a response, or None to hang up."""
@@ -43,6 +49,7 @@ class ApiServer:
     objects: dict[str, Object] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)  # method, path, query
     trouble: list[web.Response | None] = field(default_factory=list)
+    unanswered: int = 0  # so many requests that change something are done, and then hung up on
     silent: asyncio.Event | None = None  # no answer until it is set
     silent_about: str = ""  # if the path ends so
     url: str = ""
@@ -71,17 +78,17 @@ class ApiServer:
             await self.silent.wait()
         if self.trouble:
             trouble = self.trouble.pop(0)
-            if trouble is None:
-                assert request.transport is not None
-                request.transport.close()
-                return web.Response()
-            return trouble
+            return _hang_up(request) if trouble is None else trouble
         if request.headers.get("Authorization", "").lower() != f"bearer {TOKEN}":
             return refusal(401, "Unauthorized", "Unauthorized")
         try:
-            return web.json_response(await self._verb(request))
+            done = await self._verb(request)
         except RefusedError as error:
             return refusal(error.status, error.reason, error.message)
+        if self.unanswered and request.method != "GET":
+            self.unanswered -= 1
+            return _hang_up(request)
+        return web.json_response(done)
 
     async def _verb(self, request: web.Request) -> Object:
         body = json.loads(await request.text() or "{}")

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from gitmart.handlers.cluster import Cluster
-from gitmart.handlers.events import BURST, REMEMBERED, Events
+from gitmart.handlers.events import BURST, REMEMBERED, WRITERS, Events
+from gitmart.resources.base import ObjectMeta
 from gitmart.resources.repository import Repository
 
 from .api_server import ApiServer, against, kubeconfig, refusal
@@ -164,11 +165,31 @@ def test_a_long_message_is_cut(bench: Bench) -> None:
     assert bench.stored[0]["message"].endswith("ä…")
 
 
+def test_what_is_not_answered_keeps_nobody_else_waiting(bench: Bench) -> None:
+    async def script(events: Events) -> None:
+        stuck = bench.server.silent = asyncio.Event()
+        bench.server.silent_about = "/namespaces/stuck/events"
+        silent = a_repository().model_copy(update={"metadata": ObjectMeta(name="kopf", namespace="stuck", uid="uid-1")})
+        for _ in range(WRITERS):
+            events.notify(silent, "Warning", "NotFound", "gone")
+        events.notify(a_repository("other", "uid-2"), "Warning", "NotFound", "gone")
+        while not bench.stored:
+            await asyncio.sleep(0.01)
+        assert [event["involvedObject"]["name"] for event in bench.stored] == ["other"]
+        stuck.set()
+        await events.written()
+
+    bench.run(script)
+    assert [event["count"] for event in bench.stored] == [1, WRITERS]
+
+
 def test_failures_are_logged_once_and_end_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     async def script(events: Events) -> None:
         bench.server.trouble = [refusal(403, "Forbidden", "events is forbidden") for _ in range(3)]
-        for number in range(4):
+        for number in range(3):
             events.notify(a_repository(), "Warning", "Trouble", f"message {number}")
+        await events.written()
+        events.notify(a_repository(), "Warning", "Trouble", "message 3")
         await events.written()
 
     bench.run(script)

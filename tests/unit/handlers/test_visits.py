@@ -381,6 +381,47 @@ def test_a_spec_that_only_python_refuses_is_told_with_our_sentence(world: World)
     assert world.told == [("one", "Warning", "InvalidSpec")]
 
 
+def test_what_was_written_without_an_answer_is_told_all_the_same(world: World) -> None:
+    world.add("Repository", spec={"schedule": "@daily", "timeZone": "Europe/Atlantis"})
+
+    async def script(visit: ExtractionVisits, _: TransformationVisits) -> None:
+        world.watch()
+        world.server.unanswered = 1
+        with pytest.raises(ConflictError):  # its own first attempt
+            await visit(ONE)
+        assert (world.ready(), world.told) == (("False", "InvalidSpec"), [])
+        for _again in range(2):
+            world.watch()
+            await visit(ONE)
+
+    world.run(script)
+    assert world.told == [("one", "Warning", "InvalidSpec")]
+
+
+@pytest.mark.parametrize(
+    ("age", "told"),
+    [
+        pytest.param(timedelta(seconds=20), [("one", "Warning", "InvalidSpec")], id="perhaps not told"),
+        pytest.param(timedelta(hours=1), [], id="long since told"),
+    ],
+)
+def test_the_next_process_tells_what_the_last_one_perhaps_did_not(
+    world: World, age: timedelta, told: list[tuple[str, str, str]]
+) -> None:
+    world.add("Repository", spec={"schedule": "@daily", "timeZone": "Europe/Atlantis"})
+
+    async def script(visit: ExtractionVisits, _: TransformationVisits) -> None:
+        for _again in range(2):
+            world.watch()
+            await visit(ONE)
+
+    world.run(script)
+    world.told.clear()
+    world.now += age
+    world.run(script)
+    assert world.told == told
+
+
 def test_a_status_that_was_spoilt_by_hand_begins_anew(world: World) -> None:
     world.add("Repository", state="completed", conditions=[{"type": "Ready"}], lastCheckTime="yesterday")
 
