@@ -3,7 +3,9 @@ One `gitmart transform` against the four dbt commands it stands for, on the same
 
 Both sides run as they would in the image: with byte code. The four share a folder, so that the later
 ones profit from what the first has parsed. Rounds are interleaved, the first one warms up and does not
-count. CPU and peak memory are the kernel's figures for each process (wait4).
+count. CPU and peak memory are the kernel's figures for each process (wait4): the resident set counts pages of
+libraries too, which the kernel takes back when it must. What a pod needs is told by real control groups, smaller
+and smaller until the kernel kills a run in one.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from synthetic_raw import RawTables
 
+from gitmart.local.cgroups import NoLimitsError, limited_group
 from gitmart.local.temporary import temporary_postgres
 from gitmart.warehouse.migrate import migrate
 
 PROJECT = Path(__file__).parents[1] / "dbt"
 FOUR = (("source", "freshness"), ("run",), ("test",), ("docs", "generate"))
+LARGEST_GROUP, STEP = 130, 5  # MiB
 KIB_PER_UNIT = 1 / 1024 if sys.platform == "darwin" else 1  # ru_maxrss: bytes on macOS, KiB elsewhere
 
 
@@ -43,8 +47,12 @@ class Cost:
         return Cost(self.cpu + other.cpu, self.wall + other.wall, max(self.peak, other.peak))
 
 
+class FailedError(SystemExit):
+    """A command failed; the text is its name and its output. Whom it does not concern ends with it."""
+
+
 def measure(words: list[str], environment: Mapping[str, str], log: Path) -> Cost:
-    """Run a command to its end; raise SystemExit with its output if it fails."""
+    """Run a command to its end. Raises FailedError."""
     began = time.monotonic()
     with open(log, "wb") as output:
         actions = [(os.POSIX_SPAWN_DUP2, output.fileno(), 1), (os.POSIX_SPAWN_DUP2, output.fileno(), 2)]
@@ -52,7 +60,8 @@ def measure(words: list[str], environment: Mapping[str, str], log: Path) -> Cost
     _, status, usage = os.wait4(pid, 0)
     wall = time.monotonic() - began
     if os.waitstatus_to_exitcode(status) != 0:
-        sys.exit(f"{' '.join(words)} failed:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}")
+        output_of = log.read_text(encoding="utf-8", errors="replace")[-3000:]
+        raise FailedError(f"{' '.join(words)} failed:\n{output_of}")
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * KIB_PER_UNIT / 1024)
 
 
@@ -70,10 +79,32 @@ def dbt_settings(url: str) -> dict[str, str]:
     }
 
 
-def one_process(url: str, folder: Path, environment: Mapping[str, str]) -> Cost:
-    """Measure `gitmart transform`."""
-    words = [sys.executable, "-m", "gitmart", "transform", "--project-dir", str(PROJECT)]
+def one_process(url: str, folder: Path, environment: Mapping[str, str], *first: str) -> Cost:
+    """Measure `gitmart transform`, begun by other words if there are `first` ones."""
+    words = [*first, sys.executable, "-m", "gitmart", "transform", "--project-dir", str(PROJECT)]
     return measure(words, {**environment, "GITMART_WAREHOUSE_URL": url}, folder / "gitmart.log")
+
+
+def least_group(url: str, folder: Path, environment: Mapping[str, str]) -> int:
+    """Return the memory of the smallest control group that a build ended well in, in MiB; 0: there are none here."""
+    least = 0
+    for mebibytes in range(LARGEST_GROUP, 0, -STEP):
+        try:
+            group = limited_group(f"bench-{mebibytes}", cores=os.cpu_count() or 1, memory=mebibytes * 2**20)
+        except NoLimitsError as error:
+            print(f"no control groups here: {error}")
+            return 0
+        enter = "".join(f"echo 0 > {entrance} && " for entrance in group.entrances)
+        try:
+            one_process(url, folder, environment, "/bin/sh", "-c", f'{enter}exec "$@"', "sh")
+        except FailedError:
+            if not group.ran_out_of_memory():
+                raise
+            break
+        finally:
+            group.remove()
+        least = mebibytes
+    return least
 
 
 def four_processes(url: str, folder: Path, environment: Mapping[str, str]) -> list[Cost]:
@@ -108,10 +139,11 @@ def bench(rounds: int, commits: int) -> dict[str, float]:
             if number:
                 ours.append(one)
                 theirs.append(four)
-    return report(ours, theirs, commits)
+        least = least_group(url, folder, environment)
+    return report(ours, theirs, commits, least)
 
 
-def report(ours: list[Cost], theirs: list[list[Cost]], commits: int) -> dict[str, float]:
+def report(ours: list[Cost], theirs: list[list[Cost]], commits: int, least: int) -> dict[str, float]:
     """Print medians of the rounds, and return what the last line says."""
     rows = {"gitmart transform": _median(ours)}
     for index, words in enumerate(FOUR):
@@ -121,12 +153,14 @@ def report(ours: list[Cost], theirs: list[list[Cost]], commits: int) -> dict[str
     print(f"{'':24}{'CPU s':>8}{'wall s':>8}{'peak MiB':>10}")
     for name, cost in rows.items():
         print(f"{name:24}{cost.cpu:8.2f}{cost.wall:8.2f}{cost.peak:10.1f}")
+    print(f"smallest control group in steps of {STEP} MiB in which gitmart transform ended well: {least or '-'} MiB")
     one, four = rows["gitmart transform"], rows["the four together"]
     return {
         "cpu_ratio": round(one.cpu / four.cpu, 3),
         "wall_ratio": round(one.wall / four.wall, 3),
         "peak_mib": round(one.peak, 1),
         "four_peak_mib": round(four.peak, 1),
+        "group_mib": least,
         "cpu_seconds": round(one.cpu, 2),
         "commits": commits,
         "rounds": len(ours),

@@ -21,7 +21,6 @@
             "{{ note_repositories_with_other_firsts() }}",
         ],
         post_hook=[
-            "{{ analyze_new() }}",
             "{{ delete_vanished_commits() }}",
             "{{ delete_purged_repositories() }}",
             "{{ forget_purged_repositories() }}",

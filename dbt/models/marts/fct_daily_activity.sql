@@ -12,7 +12,6 @@
         unique_key=['repository_id', 'date_kind', 'activity_day'],
         on_schema_change='fail',
         post_hook=[
-            "{{ analyze_new() }}",
             "{% if is_incremental() %}{{ delete_vanished_days('authored', 'commit_day') }}{% endif %}",
             "{% if is_incremental() %}{{ delete_vanished_days('committed', 'committed_day') }}{% endif %}",
             "{{ forget_built_repositories() }}",

@@ -7,7 +7,6 @@
         unique_key=['repository_id', 'commit_id'],
         on_schema_change='fail',
         post_hook=[
-            "{{ analyze_new() }}",
             "{% if is_incremental() %}{{ delete_vanished_file_changes() }}{% endif %}",
             "{{ forget_built_repositories() }}",
             "{{ remember_built_repositories() }}",

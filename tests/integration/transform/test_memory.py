@@ -38,15 +38,15 @@ def start(transform: Any, group: Group, *words: str) -> Any:
     return transform.start("--project-dir", str(PROJECT), *words, prefix=("sh", "-c", f'{enter}exec "$@"', "sh"))
 
 
-def test_our_own_project_builds_within_160_mib(transform: Any) -> None:
-    with group_of(160) as group:
+def test_our_own_project_builds_within_130_mib(transform: Any) -> None:
+    with group_of(130) as group:
         assert start(transform, group).ended_as(Outcome.SUCCEEDED)
 
         assert not group.ran_out_of_memory()
 
 
 def test_a_collector_of_openlineage_makes_it_no_larger(transform: Any) -> None:
-    with group_of(160) as group, listening() as collector:
+    with group_of(130) as group, listening() as collector:
         assert start(transform, group, "--openlineage-url", collector.url).ended_as(Outcome.SUCCEEDED)
 
         assert not group.ran_out_of_memory()
