@@ -12,8 +12,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,7 +82,22 @@ class Worker:
         return [sys.executable, "-P", "-m", "gitmart", *self.words, *told]
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start it. Whoever does not call `run` waits for it and keeps its deadline."""
+        """
+        Start it. Whoever does not call `run` waits for it and keeps its deadline.
+
+        What a signal's handler raises meanwhile is raised in the end, and nothing runs then.
+        """
+        process = None
+        try:
+            with held_back():
+                process = self._popen()
+        except BaseException:
+            if process is not None:
+                kill(process)
+            raise
+        return process
+
+    def _popen(self) -> subprocess.Popen[bytes]:
         with open(self.log or os.devnull, "ab") as log, open(self.output or os.devnull, "wb") as output:
             return subprocess.Popen(
                 self.command,
@@ -118,6 +133,28 @@ class Worker:
             deadline_exceeded=overdue,
             out_of_memory=self.group is not None and self.group.ran_out_of_memory(),
         )
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """
+    Let signals that ask us to stop be handled after the block. For the main thread.
+
+    Around a fork Python calls what modules have registered, such as logging, and loses an exception that comes out
+    of there: Ctrl-C at that moment would stop nothing.
+    """
+    heard: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in before.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, lambda number, _frame: heard.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number in heard:
+        handlers[signal.Signals(number)](number, None)
 
 
 def exit_code(returncode: int) -> int:

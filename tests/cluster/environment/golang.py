@@ -64,7 +64,7 @@ PROGRAMS = {
     **{name: _kubernetes(name) for name in NODE if name.startswith("kube")},
     # k8s.io/apiserver itself requires this etcd, so one module holds both.
     "etcd": Program("go.etcd.io/etcd/server/v3", module=HERE / "go" / "kubernetes"),
-    "coredns": Program("github.com/coredns/coredns", versions.COREDNS),
+    "coredns": Program(".", module=HERE / "go" / "coredns"),
     "helm": Program("helm.sh/helm/v3/cmd/helm", versions.HELM),
     "kubeconform": Program("github.com/yannh/kubeconform/cmd/kubeconform", versions.KUBECONFORM),
     "kwok": Program("sigs.k8s.io/kwok/cmd/kwok", versions.KWOK),

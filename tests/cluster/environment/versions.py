@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 KUBERNETES = "1.35.4"  # go/kubernetes/go.mod says it too; the last minor version for containerd 1.x
-COREDNS = "1.14.7"
 HELM = "3.22.0"
 KUBECONFORM = "0.8.0"
 KWOK = "0.8.0"

@@ -71,16 +71,6 @@ OWN_CALLS = {
         "regexp_like",
         "unix_seconds",
     },
-    "spark": {
-        "date_from_unix_date",
-        "date_trunc",
-        "datediff",
-        "floor",
-        "pmod",
-        "position",
-        "regexp_like",
-        "unix_seconds",
-    },
 }
 OWN_TYPES = {
     "duckdb": {"numeric(28,6)", "numeric(7, 6)", "text", "timestamp", "timestamp with time zone"},
@@ -88,9 +78,7 @@ OWN_TYPES = {
     "bigquery": {"numeric", "numeric(7, 6)", "string", "timestamp"},
     "redshift": {"numeric(28,6)", "numeric(7, 6)", "text", "timestamp", "timestamp with time zone"},
     "databricks": {"decimal(28,6)", "int", "numeric(7, 6)", "string", "timestamp"},
-    "spark": {"decimal(28,6)", "int", "numeric(7, 6)", "string", "timestamp"},
 }
-OUT_OF_REACH = sorted(set(OWN_CALLS) - {"duckdb"})
 POSTGRES_ALONE = ("::", "lateral", "offset 0", "isodow", "at time zone", "interval '", "union distinct", "distinct on")
 OWN_PHRASES = {
     "duckdb": {"isodow", "at time zone", "interval '", "union distinct"},
@@ -98,8 +86,11 @@ OWN_PHRASES = {
     "bigquery": {"union distinct"},
     "redshift": {"at time zone", "interval '"},
     "databricks": {"union distinct"},
-    "spark": {"union distinct"},
 }
+# The adapter of Databricks is made from that of Spark.
+for known in (OWN_CALLS, OWN_TYPES, OWN_PHRASES):
+    known["spark"] = known["databricks"]
+OUT_OF_REACH = sorted(set(OWN_CALLS) - {"duckdb"})
 # Words that a parenthesis may follow, too.
 NO_CALLS = {"and", "as", "decimal", "from", "in", "join", "like", "not", "numeric", "or", "over", "where"}
 
