@@ -16,7 +16,7 @@ import yaml
 
 from .environment.golang import tool
 from .environment.obtain import Obtained
-from .waiting import wait_for
+from .waiting import SOON, wait_for
 
 Manifest = Mapping[str, Any]
 
@@ -135,7 +135,7 @@ class Namespace:
         return found
 
     def wait_for(
-        self, kind: str, name: str, condition: Callable[[dict[str, Any]], object], timeout: float = 60
+        self, kind: str, name: str, condition: Callable[[dict[str, Any]], object], timeout: float = SOON
     ) -> dict[str, Any]:
         """Return the object once the condition holds of it; fail with the object, its events and pods if it does not."""
 
@@ -148,7 +148,7 @@ class Namespace:
         return found
 
     def wait_for_condition(
-        self, kind: str, name: str, type_: str, status: str = "True", timeout: float = 60
+        self, kind: str, name: str, type_: str, status: str = "True", timeout: float = SOON
     ) -> dict[str, Any]:
         """Return the object once its condition of that type has that status."""
         return self.wait_for(kind, name, lambda found: condition_of(found, type_).get("status") == status, timeout)

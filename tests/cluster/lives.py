@@ -24,10 +24,9 @@ from .client import Cluster, Namespace
 from .operator_process import DIED, OperatorProcess
 from .played_node import PlayedNode
 from .release import OTHER_OPERATOR
-from .waiting import wait_for
+from .waiting import SOON, wait_for
 
 LAST_WRITES = 5  # seconds after the last step in which its last writes come
-PATIENCE = 120  # seconds for one step
 PAUSE = 0.5  # seconds between two looks
 Json = dict[str, Any]
 
@@ -117,9 +116,7 @@ class Life:
             self.revive()
             return bool(done(self.resource.obj))
 
-        wait_for(
-            look, PATIENCE, lambda: f"{json.dumps(self.resource.obj['status'], indent=1)}\n{self.operator.log}", PAUSE
-        )
+        wait_for(look, SOON, lambda: f"{json.dumps(self.resource.obj['status'], indent=1)}\n{self.operator.log}", PAUSE)
 
     def end(self) -> Json:
         """Return what there is: the status, the Jobs that are left, the CronJob."""
@@ -288,7 +285,7 @@ def live(cluster: Cluster, scenario: Scenario, folder: Path, moment: str, expect
         life.play()
         if moment:
             life.dies_late()
-        wait_for(lambda: life.is_ready() and life.end_is(expected), PATIENCE, lambda: operator.log, PAUSE)
+        wait_for(lambda: life.is_ready() and life.end_is(expected), SOON, lambda: operator.log, PAUSE)
         past = Past.of(replay(life.api, namespace.name, life.start))  # a second, in which nothing may change any more
         assert past.slots == scenario.slots, f"Jobs were made for {past.slots}"
         assert past.at_a_time == 1, f"{past.at_a_time} workers at a time"

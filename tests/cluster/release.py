@@ -41,7 +41,7 @@ OTHER_OPERATOR = "gitmart.test/other-operator"  # label of namespaces that are n
 OURS = "gitmart.test/release"  # label of what goes with the release, at the latest
 SMALL = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
 PATIENCE = 900.0  # seconds that one test run waits for the release of another
-READY_WITHIN = 180.0  # seconds; an image store that is cold and two busy cores included
+READY_WITHIN = 300.0  # seconds; an image store that is cold and two busy cores included
 
 
 @dataclass(frozen=True)

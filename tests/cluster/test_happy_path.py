@@ -19,11 +19,10 @@ from .client import Namespace, condition_of, job, kstatus
 from .git_server import GitServer
 from .release import OURS, Release, secret
 from .side_by_side import Stage, side_by_side, stage
-from .waiting import wait_for
+from .waiting import SOON, wait_for
 
 pytestmark = [pytest.mark.xdist_group("release"), pytest.mark.timeout(900)]
 
-SOON = 180  # seconds for one Job, on two cores that others keep busy
 NEXT_CHECK = 60 + SOON  # seconds until what happens at the next minute is done
 CANARY = "canary7f3a"  # stands in every password and token of these tests
 NEVER = "0 0 1 1 *"  # a schedule that does not come while the tests run
@@ -173,7 +172,7 @@ def test_an_applied_repository_becomes_rows_and_a_status(scene: Scene) -> None:
         assert column in head_line
     assert line.split()[:6] == ["applied", url, "True", "completed", "5", "2"]
     assert head in line
-    assert wait_for(lambda: "5 commits came, 0 went" in events_of(scene, "repository", "applied"), timeout=30)
+    assert wait_for(lambda: "5 commits came, 0 went" in events_of(scene, "repository", "applied"), timeout=SOON)
 
 
 @side_by_side
@@ -311,7 +310,7 @@ def test_dbt_runs_after_extractions_on_request_by_hand_and_by_the_clock(scene: S
         "True"
     ] * 3
     assert "pendingSince" not in found["status"]
-    assert wait_for(lambda: "Succeeded" in events_of(scene, "dbtschedule", "analytics"), timeout=30)
+    assert wait_for(lambda: "Succeeded" in events_of(scene, "dbtschedule", "analytics"), timeout=SOON)
 
     scene.namespace.kubectl("annotate", "dbtschedule", "analytics", "gitmart.dev/requested-at=now")
     asked = last_run_of(scene, lambda run: run["job"] != last["job"])

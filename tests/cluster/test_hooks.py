@@ -22,10 +22,10 @@ from .environment.progress import say
 from .git_server import GitServer
 from .release import HOOK_SECRET, OTHER_OPERATOR, Release
 from .rights import API_GRANTED, rights
+from .waiting import SOON
 
 pytestmark = [pytest.mark.xdist_group("release"), pytest.mark.timeout(900)]
 
-SOON = 180  # seconds for one Job, on two cores that others keep busy
 ANNOTATION = "gitmart.dev/requested-at"
 NEVER = "0 0 1 1 *"  # a schedule that does not come while the tests run
 

@@ -33,10 +33,10 @@ def test_the_way_from_install_to_the_first_analytics(
     begun = time.monotonic()
 
     release.namespace.apply(manifest, (examples / "dbtschedule.yaml").read_text())
-    release.namespace.wait_for_condition("repository", "gitpython", "Ready", timeout=180)
+    release.namespace.wait_for_condition("repository", "gitpython", "Ready")
     release.namespace.wait_for_condition("dbtschedule", "analytics", "Ready")
     release.namespace.kubectl("create", "job", "--from=cronjob/analytics", "analytics-now")
-    release.namespace.wait_for_condition("job", "analytics-now", "Complete", timeout=240)
+    release.namespace.wait_for_condition("job", "analytics-now", "Complete")
     rows = release.query(f"select commits, contributors from analytics.repository_summary where url = '{url}'")
 
     facts = known()

@@ -14,7 +14,7 @@ from .client import PAUSE, Cluster, Namespace, condition_of
 from .manifest_table import GOOD, STALLED, TABLE, URL, Row, Verdict, manifest
 from .operator_process import OperatorProcess, install_definitions
 from .release import OTHER_OPERATOR
-from .waiting import wait_for
+from .waiting import SOON, wait_for
 
 # What reads a manifest's nulls as what they are, where `kubectl apply` leaves them out.
 NULLS = ("yaml-null", "yaml-null-label")
@@ -101,7 +101,7 @@ def test_what_no_schema_can_refuse_stands_in_ready_and_heals(namespace: Namespac
 
     for row in STALLED:
         kind, name = object_name(row).split("/")
-        found = namespace.wait_for_condition(kind, name, "Stalled", timeout=90)
+        found = namespace.wait_for_condition(kind, name, "Stalled")
         ready = condition_of(found, "Ready")
         assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
         assert f"{row.field}: " in ready["message"]
@@ -114,7 +114,7 @@ def test_what_no_schema_can_refuse_stands_in_ready_and_heals(namespace: Namespac
         namespace.kubectl("patch", kind, name, "--type=merge", "-p", cure)
     for row in STALLED:
         kind, name = object_name(row).split("/")
-        wait_for(lambda kind=kind, name=name: _is_healed(namespace.get(kind, name)), 90, lambda: operator.log, PAUSE)  # type: ignore[misc]
+        wait_for(lambda kind=kind, name=name: _is_healed(namespace.get(kind, name)), SOON, lambda: operator.log, PAUSE)  # type: ignore[misc]
 
 
 def _is_healed(body: dict[str, object]) -> bool:

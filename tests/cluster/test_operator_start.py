@@ -13,11 +13,10 @@ import pytest
 from .client import Cluster, Namespace
 from .operator_process import OperatorProcess, install_definitions
 from .release import OTHER_OPERATOR
-from .waiting import wait_for
+from .waiting import SOON, wait_for
 
 # More than Kopf lets work at a time where it has a limit: each of its workers waits until everything is indexed.
 COUNT = 200
-PATIENCE = 180  # seconds, on two cores that others keep busy
 
 
 @pytest.fixture
@@ -70,15 +69,15 @@ def visits(operator: OperatorProcess) -> float:
 def test_an_operator_visits_all_that_is_there_and_after_a_restart_writes_nothing(
     namespace: Namespace, operator: OperatorProcess
 ) -> None:
-    wait_for(lambda: len(observed(namespace)) == COUNT, PATIENCE, lambda: operator.log, pause=2)
+    wait_for(lambda: len(observed(namespace)) == COUNT, SOON, lambda: operator.log, pause=2)
     # A visit has ended only after the watch has shown what it wrote.
-    wait_for(lambda: operator.is_ready and visits(operator) >= COUNT, PATIENCE, lambda: operator.log)
+    wait_for(lambda: operator.is_ready and visits(operator) >= COUNT, SOON, lambda: operator.log)
     written = operator.writes
     assert [write.rpartition(" ")[0] for write in written] == ["PATCH repositories/status"] * COUNT
     assert operator.end() == 0, operator.log
 
     operator.start()
-    wait_for(lambda: operator.is_ready and visits(operator) >= COUNT, PATIENCE, lambda: operator.log)
+    wait_for(lambda: operator.is_ready and visits(operator) >= COUNT, SOON, lambda: operator.log)
 
     assert operator.writes == written
     assert operator.end() == 0, operator.log

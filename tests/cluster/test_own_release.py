@@ -16,8 +16,8 @@ from .git_server import GitServer
 from .release import CHART, OURS, Release, small_values
 from .rights import GRANTED, rights
 from .side_by_side import Stage, side_by_side, stage
-from .troubles import EVERY_MINUTE, LATER, PAUSE, SOON, Place, Scene
-from .waiting import wait_for
+from .troubles import EVERY_MINUTE, LATER, PAUSE, Place, Scene
+from .waiting import SOON, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("own_release"), pytest.mark.timeout(900)]
 

@@ -17,13 +17,13 @@ import pytest
 import yaml
 from tests.conftest import Repository
 
-from .client import Cluster, Namespace, condition_of, restricted_pod
+from .client import Namespace, condition_of, restricted_pod
 from .environment.places import PROJECT
 from .git_server import GitServer
 from .release import CHART, OURS, SMALL, Release, secret, small_values
 from .side_by_side import Stage, side_by_side, stage
-from .troubles import CANARY, PAUSE, SOON, Place, Scene
-from .waiting import wait_for
+from .troubles import CANARY, PAUSE, Place, Scene
+from .waiting import SOON, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("own_release"), pytest.mark.timeout(900)]
 
@@ -83,9 +83,14 @@ class Parts:
 
 @pytest.fixture(scope="module")
 def scene(
-    request: pytest.FixtureRequest, cluster: Cluster, git_server: GitServer, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, release: Release, git_server: GitServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
-    """All tests of this module, running side by side on a release that works in their namespaces alone."""
+    """
+    All tests of this module, running side by side on a release that works in their namespaces alone.
+
+    It comes after everybody's: before that one is made, all that an earlier run has left is deleted.
+    """
+    cluster = release.cluster
     namespace = cluster.namespace(f"release-replicated-{uuid4().hex[:6]}")
     release = Release(cluster, namespace, name="replicated")
     made = Scene(release, git_server, tmp_path_factory.mktemp("replica-and-lineage"))

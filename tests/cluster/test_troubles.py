@@ -23,8 +23,8 @@ from .git_server import GitServer
 from .operator_process import OperatorProcess
 from .release import Release, secret
 from .side_by_side import Stage, side_by_side, stage
-from .troubles import CANARY, EVERY_MINUTE, LATER, NEXT_SLOT, PAUSE, SOON, STALLED, Json, Place, Scene
-from .waiting import wait_for
+from .troubles import CANARY, EVERY_MINUTE, LATER, NEXT_SLOT, PAUSE, STALLED, Json, Place, Scene
+from .waiting import SOON, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("release"), pytest.mark.timeout(900)]
 

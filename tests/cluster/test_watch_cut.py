@@ -20,7 +20,7 @@ from .operator_process import OperatorProcess, install_definitions
 from .played_node import EXTRACT_FACTS
 from .release import OTHER_OPERATOR
 from .silent_proxy import SilentProxy
-from .waiting import wait_for
+from .waiting import SOON, wait_for
 
 HEALED = 240  # seconds; Kopf connects anew after 70 without a bookmark, and requests under way have their own 30
 NOWHERE = {"nodeSelector": {"test/node": "nowhere"}}  # the pod waits until the test ends it
@@ -54,7 +54,7 @@ def operator(proxy: SilentProxy, namespace: Namespace, tmp_path: Path) -> Iterat
 
 def end_the_job(namespace: Namespace) -> None:
     """Let the one pod end well, as its kubelet would tell it."""
-    (pod,) = wait_for(lambda: namespace.list("pods"), 60)
+    (pod,) = wait_for(lambda: namespace.list("pods"), SOON)
     now = datetime.now(UTC)
     result = Result("extract", Outcome.SUCCEEDED, "all is well", now, now, EXTRACT_FACTS)
     ended = {"exitCode": 0, "reason": "Completed", "startedAt": f"{now:%FT%TZ}", "finishedAt": f"{now:%FT%TZ}"}
@@ -75,8 +75,8 @@ def test_a_watch_cut_silently_heals_and_one_that_does_not_is_told(
     namespace: Namespace, proxy: SilentProxy, operator: OperatorProcess
 ) -> None:
     namespace.apply(manifest("Repository", "busy", {"url": URL, "podTemplate": NOWHERE}))
-    namespace.wait_for("repository", "busy", lambda body: body["status"]["observedGeneration"] == 1, timeout=120)
-    wait_for(lambda: operator.is_ready, 60, lambda: operator.log)
+    namespace.wait_for("repository", "busy", lambda body: body["status"]["observedGeneration"] == 1, timeout=SOON)
+    wait_for(lambda: operator.is_ready, SOON, lambda: operator.log)
 
     proxy.cut()
     end_the_job(namespace)
@@ -91,5 +91,5 @@ def test_a_watch_cut_silently_heals_and_one_that_does_not_is_told(
     proxy.mute("repositories")
     namespace.kubectl("annotate", "repository", "new", "example.org/note=behind-its-back")
 
-    wait_for(lambda: operator.ask("/healthz")[0] == 500, 120, lambda: operator.ask("/healthz"))
+    wait_for(lambda: operator.ask("/healthz")[0] == 500, SOON, lambda: operator.ask("/healthz"))
     assert f"the watch of repositories in {namespace.name} has not shown" in operator.log

@@ -20,11 +20,10 @@ from tests.conftest import Repository
 from .client import Namespace, condition_of
 from .git_server import GitServer
 from .release import OTHER_OPERATOR, OURS, Release, secret
-from .waiting import wait_for
+from .waiting import SOON, wait_for
 
 Json = dict[str, Any]
-SOON = 240  # seconds for one run, on two cores that many share; a minute's wait for another try not included
-LATER = SOON + 90  # the same with it
+LATER = SOON + 90  # seconds for one run and a minute's wait for another try before it
 PAUSE = 1.0  # seconds between two looks
 NEVER = "0 0 1 1 *"  # a schedule that does not come while the tests run
 EVERY_MINUTE = "* * * * *"

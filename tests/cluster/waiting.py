@@ -9,6 +9,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 PAUSE = 0.2  # seconds between two looks
+SOON = 240  # seconds for one thing to happen, such as a run, on two cores that many keep busy
 
 
 def wait_for(

@@ -13,7 +13,9 @@ dbt's own imports take two thirds of the process's memory. Left out are, in MiB 
 - 4: writing what the next process would parse faster from, where no next process can see it.
 - 2: charts, which the tables of dbt's results could draw.
 - A twelfth of a build's CPU: how people write dates, compiled anew for each such table, in which dates are dates.
-- As much: a copy of all names that a template knows for each option of a test, made to look up a few of them.
+- A thirtieth of it, and more of a small project's: the source of all functions under way, read for each flag to learn
+  which module has set it up.
+- As much as the dates: a copy of all names that a template knows for each option of a test, made to look up a few of them.
 
 Everything here fails with a sentence when it is needed after all, and tests hold it against dbt's code.
 """
@@ -51,6 +53,7 @@ def leave_out() -> None:
 def lighten(*, keeps_parse: bool) -> None:
     """Change what can only be changed after dbt is imported. `keeps_parse`: another process may read dbt's files."""
     from dbt.parser.manifest import ManifestLoader
+    from dbt_common.behavior_flags import BehaviorFlagRendered
     from dbt_common.clients.jinja import MacroFuzzTemplate, NativeSandboxTemplate
     from parsedatetime import VERSION_CONTEXT_STYLE
 
@@ -60,8 +63,18 @@ def lighten(*, keeps_parse: bool) -> None:
     for module in ("date", "date_time"):
         vars(importlib.import_module(f"agate.data_types.{module}")).update(parsedatetime=calendars)
     vars(importlib.import_module("mashumaro.jsonschema.schema")).update(_default=lambda *_: MISSING)
+    BehaviorFlagRendered._default_source = staticmethod(_module_of_caller)  # noqa: SLF001
     if not keeps_parse:
         ManifestLoader.write_manifest_for_partial_parse = lambda _self: None
+
+
+def _module_of_caller() -> str:
+    """Return the module that sets up a flag: the nearest on the stack besides the one that we are called by."""
+    frame = sys._getframe(1)  # noqa: SLF001
+    ours = frame.f_globals["__name__"]
+    while frame.f_globals["__name__"] == ours and frame.f_back is not None:
+        frame = frame.f_back
+    return str(frame.f_globals["__name__"])
 
 
 def forget_parsing(manifest: Any) -> None:

@@ -13,6 +13,7 @@ import json
 import socket
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import sqlglot
@@ -132,6 +133,7 @@ def gone_through(manifest: Any, words: list[str]) -> dict[str, str]:
     return {r.node.name: r.message or str(r.status) for r in done.result.results if str(r.status) != "success"}
 
 
+@cache  # most statements are the same once all tables are there
 def problem(text: str, dialect: str) -> str | None:
     """Return what is wrong with a text that shall be one statement of a dialect; None: nothing."""
     try:

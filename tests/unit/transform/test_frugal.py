@@ -46,7 +46,13 @@ def refused_by_schema(**field):
         UnparsedModelUpdate.validate({"name": "x", "original_file_path": "", "yaml_key": "", "package_name": "", **field})
     except Exception as error:
         return type(error).__name__
+from dbt_common.behavior_flags import Behavior
+import linecache
+linecache.clearcache()
+flag = Behavior([{"name": "a", "default": False, "docs_url": "b"}], {})._flags[0]
 print(json.dumps({
+    "flag": flag._behavior_change_event.flag_source,
+    "sources read": len(linecache.cache),
     "schema": [refused_by_schema(), refused_by_schema(columns=1), refused_by_schema(description=[])],
     "trimmed": trimmed, "loaded": loaded, "refused": refused, "converter": converter,
     "on demand": [nx.pagerank.__name__, nx.drawing.layout.__name__, nx.complete_graph(3).size()],
@@ -99,6 +105,10 @@ def test_what_is_left_out_comes_when_it_is_needed(seen: dict[str, object]) -> No
 
 def test_tables_of_results_make_no_calendars(seen: dict[str, object]) -> None:
     assert seen["calendars"] == 0
+
+
+def test_a_flag_knows_its_module_and_nothing_was_read_for_that(seen: dict[str, object]) -> None:
+    assert (seen["flag"], seen["sources read"]) == ("__main__", 0)
 
 
 def test_options_of_tests_are_rendered_as_ever(seen: dict[str, object]) -> None:
