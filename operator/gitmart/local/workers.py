@@ -153,8 +153,8 @@ def held_back() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    for number in heard:
-        handlers[signal.Signals(number)](number, None)
+    for each in heard:
+        handlers[signal.Signals(each)](each, None)
 
 
 def exit_code(returncode: int) -> int:
