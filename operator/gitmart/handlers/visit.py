@@ -295,7 +295,7 @@ def tell_ready(at: Surroundings, resource: Resource, before: Sequence[Condition]
     uid, was, now = resource.metadata.uid or "", find(before, READY), find(after, READY)
     if uid in at.told:
         was = at.told[uid]
-    elif was is not None and was.status == "False" and was.last_transition_time > at.began - UNTOLD:
+    elif was is not None and was.status == "False" and at.began - UNTOLD < was.last_transition_time <= at.began:
         was = None
     at.told[uid] = now
     _tell(at, resource, was, now)

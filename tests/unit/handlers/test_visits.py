@@ -422,6 +422,20 @@ def test_the_next_process_tells_what_the_last_one_perhaps_did_not(
     assert world.told == told
 
 
+def test_what_this_process_told_is_not_told_again_when_it_has_forgotten_that(world: World) -> None:
+    world.add("Repository", spec={"schedule": "@daily", "timeZone": "Europe/Atlantis"})
+
+    async def script(visit: ExtractionVisits, _: TransformationVisits) -> None:
+        world.now += timedelta(seconds=20)  # it began before
+        for _again in range(2):
+            world.watch()
+            await visit(ONE)
+            visit._at.told.clear()
+
+    world.run(script)
+    assert world.told == [("one", "Warning", "InvalidSpec")]
+
+
 def test_a_status_that_was_spoilt_by_hand_begins_anew(world: World) -> None:
     world.add("Repository", state="completed", conditions=[{"type": "Ready"}], lastCheckTime="yesterday")
 
