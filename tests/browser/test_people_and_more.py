@@ -206,7 +206,7 @@ def test_a_build_that_runs_or_fails_is_shown_without_reloading(visit: Visit, sam
 def test_dbts_documentation_is_the_page_of_the_last_good_run(address: str, sample_warehouse: Warehouse) -> None:
     [(kept,)] = sample_warehouse.query("select gzip from dbt_meta.docs where target_schema = 'analytics'")
     assert isinstance(kept, bytes)
-    with httpx.Client(base_url=address) as client:
+    with httpx.Client(base_url=address, timeout=30) as client:
         with client.stream("GET", "/docs/dbt", headers={"Accept-Encoding": "gzip"}) as answer:
             assert answer.headers["content-encoding"] == "gzip"
             assert b"".join(answer.iter_raw()) == kept

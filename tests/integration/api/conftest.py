@@ -20,7 +20,7 @@ def address(sample_warehouse: Warehouse) -> Iterator[str]:
 @pytest.fixture
 def client(address: str) -> Iterator[httpx.Client]:
     """A client of it."""
-    with httpx.Client(base_url=address) as client:
+    with httpx.Client(base_url=address, timeout=30) as client:
         yield client
 
 

@@ -66,7 +66,7 @@ def guarded(sample_warehouse: Warehouse, tokens_file: Path, issuer: Issuer) -> I
 def client(guarded: Served) -> Iterator[httpx.Client]:
     """A client of it, of an address of its own: no test uses up what another one may ask."""
     address = f"192.0.2.{os.urandom(1)[0]}"
-    with httpx.Client(base_url=guarded.address, headers={"X-Forwarded-For": address}) as client:
+    with httpx.Client(base_url=guarded.address, headers={"X-Forwarded-For": address}, timeout=30) as client:
         yield client
 
 
@@ -222,7 +222,7 @@ def test_each_process_counts_for_itself(
 
 
 def test_what_is_wrong_counts_too(guarded: Served) -> None:
-    with httpx.Client(base_url=guarded.address, headers={"X-Forwarded-For": "198.51.100.7"}) as client:
+    with httpx.Client(base_url=guarded.address, headers={"X-Forwarded-For": "198.51.100.7"}, timeout=30) as client:
         answers, refused = until_refused(client, "canary-wrong-0123456789", 401)
     assert (len(answers) >= BURST, refused.status_code) == (True, 429)
 

@@ -46,7 +46,7 @@ def served(built: Warehouse) -> Iterator[Served]:
 
 @pytest.fixture
 def client(served: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served.address) as client:
+    with httpx.Client(base_url=served.address, timeout=30) as client:
         yield client
 
 

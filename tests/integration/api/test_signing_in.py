@@ -68,14 +68,14 @@ def place(provider: Provider, authority: trustme.CA, tmp_path_factory: pytest.Te
 @pytest.fixture
 def browser(place: Hooked) -> Iterator[httpx.Client]:
     """What keeps cookies, as a browser does, and goes where it is told one step at a time."""
-    with httpx.Client(base_url=f"{place.address}/gitmart", headers=PAGE) as client:
+    with httpx.Client(base_url=f"{place.address}/gitmart", headers=PAGE, timeout=30) as client:
         yield client
 
 
 @pytest.fixture
 def there(authority: trustme.CA) -> Iterator[httpx.Client]:
     """The same at the provider."""
-    with httpx.Client(verify=authority_context(authority)) as client:
+    with httpx.Client(verify=authority_context(authority), timeout=30) as client:
         yield client
 
 
@@ -145,7 +145,10 @@ def test_what_a_provider_s_ways_are_is_heeded(
     back = "https://gitmart.example.org/sign-in/callback"
     words = words_for(provider, authority, tmp_path, **{"oidc-scopes": "openid,groups", "oidc-redirect-url": back})
     provider.by_form = True
-    with process_of(NOWHERE, *words) as process, httpx.Client(base_url=process.address, headers=PAGE) as browser:
+    with (
+        process_of(NOWHERE, *words) as process,
+        httpx.Client(base_url=process.address, headers=PAGE, timeout=30) as browser,
+    ):
         sent = sent_back(browser, there)
         assert sent.startswith(f"{back}?")
         assert [code["scope"] for code in provider.codes.values()] == ["openid groups"]
@@ -221,7 +224,7 @@ def test_an_answer_to_another_browser_signs_nobody_in(
     for cookie in ("", "gitmart_sign_in=" + jwt.encode({"aud": "sign-in", "state": "a"}, "0" * 32, "HS256")):
         answer = httpx.get(address, headers=PAGE | {"Cookie": cookie})
         assert "not begun in this browser" in alert(answer)
-    with httpx.Client(base_url=f"{place.address}/gitmart", headers=PAGE) as other:
+    with httpx.Client(base_url=f"{place.address}/gitmart", headers=PAGE, timeout=30) as other:
         sent_back(other, there)
         assert "not begun in this browser" in alert(other.get(address))
 
@@ -304,7 +307,10 @@ def test_a_wrong_secret_is_told_in_words(
 ) -> None:
     words = words_for(provider, authority, tmp_path)
     (tmp_path / "client-secret").write_text("another-secret-of-a-client")
-    with process_of(NOWHERE, *words) as process, httpx.Client(base_url=process.address, headers=PAGE) as browser:
+    with (
+        process_of(NOWHERE, *words) as process,
+        httpx.Client(base_url=process.address, headers=PAGE, timeout=30) as browser,
+    ):
         assert "not by this secret" in alert(browser.get(sent_back(browser, there)))
         assert process.line("a sign-in failed")["why"] == "the provider says invalid_client"
 
