@@ -53,12 +53,10 @@ def extract(
     result_file = folder / "result.json"
     result_file.unlink(missing_ok=True)
     start = time.monotonic()
-    # The process enters its groups before it becomes gitmart, so that all of it is counted.
+    # It enters its groups before it becomes gitmart, so that all of it is counted.
     process = subprocess.Popen(
         [
-            "/bin/sh", "-c", 'while [ "$1" != -- ]; do echo 0 > "$1"; shift; done; shift; exec "$@"', "sh",
-            *map(str, enter), "--",
-            sys.executable, "-m", "gitmart", "extract", f"--url={url or f'file://{quote(str(repository))}'}", "--allow-file-urls",
+            *entering(enter), sys.executable, "-m", "gitmart", "extract", f"--url={url or f'file://{quote(str(repository))}'}", "--allow-file-urls",
             f"--work-dir={folder}", f"--result-file={result_file}", *words,
         ],
         stderr=subprocess.DEVNULL,
@@ -73,6 +71,12 @@ def extract(
     if status != 0:
         raise SystemExit(f"gitmart extract failed: {result['outcome']}: {result['message']}")
     return Extraction(wall, usage.ru_utime + usage.ru_stime, result)
+
+
+def entering(groups: Sequence[Path]) -> list[str]:
+    """Return what to put before a command so that it enters control groups, by their entrances, before it begins."""
+    script = 'while [ "$1" != -- ]; do echo 0 > "$1"; shift; done; shift; exec "$@"'
+    return ["/bin/sh", "-c", script, "sh", *map(str, groups), "--"]
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from extraction import entering
 from psycopg.conninfo import conninfo_to_dict
 from synthetic_raw import RawTables
 
@@ -94,9 +95,8 @@ def least_group(url: str, folder: Path, environment: Mapping[str, str]) -> int:
         except NoLimitsError as error:
             print(f"no control groups here: {error}")
             return 0
-        enter = "".join(f"echo 0 > {entrance} && " for entrance in group.entrances)
         try:
-            one_process(url, folder, environment, "/bin/sh", "-c", f'{enter}exec "$@"', "sh")
+            one_process(url, folder, environment, *entering(group.entrances))
         except FailedError:
             if not group.ran_out_of_memory():
                 raise
